@@ -1,0 +1,36 @@
+"""Run every check that CI runs, in the order in which failures are cheapest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+CHECKS = (
+    ("format", [BIN / "ruff", "format", "--check"]),
+    ("lint", [BIN / "ruff", "check"]),
+    ("layers", [BIN / "lint-imports"]),
+    ("types", [BIN / "basedpyright"]),
+    ("tests", [BIN / "python", "-m", "pytest", *sys.argv[1:]]),
+)
+
+
+def main() -> int:
+    """Run all checks; the number of those that failed."""
+    failed = []
+    for name, command in CHECKS:
+        began = time.monotonic()
+        print(f"== {name}", flush=True)
+        if subprocess.run([str(part) for part in command], cwd=ROOT, check=False).returncode:
+            failed.append(name)
+        print(f"   {time.monotonic() - began:.0f} s", flush=True)
+    print("failed: " + ", ".join(failed) if failed else "all checks passed")
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

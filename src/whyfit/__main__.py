@@ -1,0 +1,5 @@
+"""`python -m whyfit`."""
+
+from whyfit.cli import main
+
+main()

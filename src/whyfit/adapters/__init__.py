@@ -1,0 +1,1 @@
+"""The border to the outside: scripts, frameworks, and the person's files."""

@@ -1,0 +1,127 @@
+"""scikit-learn: which scaler made which array."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import wrapt
+
+from whyfit.adapters._adapter import ScaledArray, Session
+from whyfit.adapters.places import calling_place
+from whyfit.adapters.watching import Watch, guarded
+from whyfit.records.fit import Call, Place, Scaler
+from whyfit.records.network import Array
+from whyfit.records.recipe import Affine
+
+SCALERS = ("MinMaxScaler", "StandardScaler", "MaxAbsScaler", "RobustScaler")
+
+
+class SklearnAdapter:
+    """Watches the scalers of sklearn.preprocessing."""
+
+    name = "sklearn"
+
+    def __init__(self) -> None:
+        self._watch = Watch()
+        self._created: dict[int, Place | None] = {}
+        self._active = False
+
+    def install(self, session: Session) -> None:
+        """Watch from the import of sklearn.preprocessing on."""
+        self._active = True
+
+        def hook(module: Any) -> None:
+            if not self._active:
+                return
+            for name in SCALERS:
+                scaler = getattr(module, name)
+                self._watch.wrap(scaler, "__init__", self._on_create(session))
+                for method in ("transform", "fit_transform"):
+                    self._watch.wrap(scaler, method, self._on_transform(session))
+
+        wrapt.when_imported("sklearn.preprocessing")(hook)
+
+    def remove(self) -> None:
+        """Put the scalers back."""
+        self._active = False
+        self._watch.restore()
+
+    def _on_create(self, session: Session) -> Any:
+        def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            def note() -> None:
+                self._created[id(instance)] = calling_place()
+
+            guarded(session, "watching a scaler", note)
+            return wrapped(*args, **kwargs)
+
+        return wrapper
+
+    def _on_transform(self, session: Session) -> Any:
+        def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            result = wrapped(*args, **kwargs)
+
+            def note() -> None:
+                created = self._created.get(id(instance))
+                session.scaled.append(ScaledArray(digests(result), instance, created))
+
+            guarded(session, "watching a scaler", note)
+            return result
+
+        return wrapper
+
+
+def digests(data: Any) -> tuple[bytes, ...]:
+    """Fingerprints of an array's numbers in float64 and float32, whatever its shape."""
+    values = np.asarray(data)
+    if values.dtype == object or not np.issubdtype(values.dtype, np.number):
+        return ()
+    found = []
+    for dtype in (np.float64, np.float32):
+        content = np.ascontiguousarray(values, dtype=dtype).tobytes()
+        found.append(hashlib.blake2b(content, digest_size=16).digest())
+    return tuple(found)
+
+
+def scaler_of(session: Session, data: Array, role: str) -> tuple[Scaler, Call | None] | None:
+    """The scaler through which an array went before `fit`, newest first, and its creation."""
+    wanted = set(digests(data))
+    for scaled in reversed(session.scaled):
+        if wanted & set(scaled.digests):
+            scaler = describe(scaled.scaler)
+            call = Call(role, scaled.created) if scaled.created else None
+            return (scaler, call) if scaler else None
+    return None
+
+
+def same_scaler(session: Session, x: Array, y: Array) -> bool:
+    """Whether one scaler object made both arrays."""
+    made = []
+    for data in (x, y):
+        wanted = set(digests(data))
+        made.append({id(each.scaler) for each in session.scaled if wanted & set(each.digests)})
+    return bool(made[0] & made[1])
+
+
+def describe(scaler: Any) -> Scaler | None:
+    """A fitted scaler as an affine map, or None if it is of no known kind."""
+    kind = type(scaler).__name__
+    feature_range = None
+    if kind == "MinMaxScaler":
+        # X * scale_ + min_ (sklearn/preprocessing/_data.py)
+        scale, offset = 1.0 / scaler.scale_, -scaler.min_ / scaler.scale_
+        low, high = scaler.feature_range
+        feature_range = (float(low), float(high))
+    elif kind == "StandardScaler":
+        scale = scaler.scale_ if scaler.scale_ is not None else np.ones(scaler.n_features_in_)
+        offset = scaler.mean_ if scaler.with_mean else np.zeros(scaler.n_features_in_)
+    elif kind == "MaxAbsScaler":
+        scale, offset = scaler.scale_, np.zeros(scaler.n_features_in_)
+    elif kind == "RobustScaler":
+        scale = scaler.scale_ if scaler.with_scaling else np.ones(scaler.n_features_in_)
+        offset = scaler.center_ if scaler.with_centering else np.zeros(scaler.n_features_in_)
+    else:
+        return None
+    transform = Affine(tuple(map(float, np.ravel(offset))), tuple(map(float, np.ravel(scale))))
+    return Scaler(kind, transform, feature_range)

@@ -1,0 +1,229 @@
+// The Python door of the kernels: takes arrays, shares blocks of replicates among threads, answers
+// progress and Ctrl-C while they work. All checks of sizes are made in lanes.py.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+#include "targets.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace whyfit {
+namespace {
+
+struct NamedTarget {
+  const char* name;
+  const Target* target;
+};
+
+// Best first. The machine's abilities are asked at run time, so that one binary serves all.
+std::vector<NamedTarget> available_targets() {
+  std::vector<NamedTarget> found;
+#if defined(WHYFIT_HAS_AVX2)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    found.push_back({"avx512", &avx512::target});
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    found.push_back({"avx2", &avx2::target});
+#endif
+  found.push_back({"baseline", &baseline::target});
+  return found;
+}
+
+const Target& target_named(const std::string& name) {
+  for (const NamedTarget& each : available_targets())
+    if (name == each.name) return *each.target;
+  throw std::invalid_argument("this machine has no instruction set called " + name);
+}
+
+template <class Real>
+using Rows = nb::ndarray<const Real, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class Real>
+using Out2 = nb::ndarray<Real, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class Real>
+using Out3 = nb::ndarray<Real, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Out1 = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OrderRows = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class Real>
+int lanes_of(const Target& target) {
+  return sizeof(Real) == 4 ? target.float_lanes : target.double_lanes;
+}
+
+template <class Real>
+auto run_of(const Target& target) {
+  if constexpr (sizeof(Real) == 4)
+    return target.run_float;
+  else
+    return target.run_double;
+}
+
+// Runs every task on `threads` threads; the calling thread only watches, so that Python's signal
+// handlers and the progress callback get their turn ten times a second.
+template <class Real>
+bool run_tasks(const Target& target, const Program& program, const std::vector<Task<Real>>& tasks,
+               int threads, const nb::object& progress) {
+  Control control;
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> complete{true};
+  std::mutex mutex;
+  std::condition_variable finished;
+  int running = std::max(1, std::min<int>(threads, int(tasks.size())));
+
+  auto work = [&] {
+    for (std::size_t index; (index = next.fetch_add(1)) < tasks.size();)
+      if (!run_of<Real>(target)(program, tasks[index], control)) {
+        complete = false;
+        break;
+      }
+    std::lock_guard<std::mutex> lock(mutex);
+    --running;
+    finished.notify_one();
+  };
+
+  bool interrupted = false;
+  {
+    nb::gil_scoped_release released;
+    std::vector<std::thread> pool;
+    const int workers = running;
+    for (int i = 0; i < workers; ++i) pool.emplace_back(work);
+    std::unique_lock<std::mutex> lock(mutex);
+    while (!finished.wait_for(lock, std::chrono::milliseconds(100), [&] { return running == 0; })) {
+      lock.unlock();
+      {
+        nb::gil_scoped_acquire acquired;
+        if (PyErr_CheckSignals() != 0) interrupted = true;
+        if (!interrupted && !progress.is_none()) {
+          try {
+            progress(control.steps_done.load());
+          } catch (nb::python_error& error) {
+            error.restore();
+            interrupted = true;
+          }
+        }
+      }
+      if (interrupted) control.cancelled = true;
+      lock.lock();
+    }
+    lock.unlock();
+    for (std::thread& thread : pool) thread.join();
+  }
+  if (interrupted) throw nb::python_error();
+  return complete;
+}
+
+template <class Real>
+bool train(const std::string& target_name, Program program, const std::vector<Layer>& layers,
+           Rows<Real> x, Rows<Real> y, Rows<Real> start, Order order_kind,
+           std::optional<OrderRows> order, std::uint64_t order_seed, std::int64_t first_replicate,
+           Out2<Real> end, Out1<double> squared_error, Out1<std::int64_t> diverged_at,
+           std::optional<Out2<double>> history, std::optional<Out3<Real>> snapshots,
+           int snapshot_every, int threads, nb::object progress) {
+  const Target& target = target_named(target_name);
+  program.layers = layers.data();
+  program.layer_count = int(layers.size());
+  const std::int64_t replicates = std::int64_t(start.shape(0));
+  const int lanes = lanes_of<Real>(target);
+  std::vector<Task<Real>> tasks;
+  for (std::int64_t first = 0; first < replicates; first += lanes) {
+    Task<Real> task;
+    task.x = x.data();
+    task.y = y.data();
+    task.samples = std::int64_t(x.shape(0));
+    task.order_kind = order_kind;
+    task.order = order ? order->data() : nullptr;
+    task.order_seed = order_seed;
+    task.first_replicate = first_replicate + first;
+    task.replicates = int(std::min<std::int64_t>(lanes, replicates - first));
+    task.start = start.data() + first * program.parameters;
+    task.end = end.data() + first * program.parameters;
+    task.squared_error = squared_error.data() + first;
+    task.diverged_at = diverged_at.data() + first;
+    if (history) task.history = history->data() + first * program.epochs;
+    if (snapshots) {
+      task.snapshots =
+          snapshots->data() + first * (program.epochs / snapshot_every) * program.parameters;
+      task.snapshot_every = snapshot_every;
+    }
+    tasks.push_back(task);
+  }
+  return run_tasks<Real>(target, program, tasks, threads, progress);
+}
+
+template <class Real>
+void define_train(nb::module_& m, const char* name) {
+  m.def(name, &train<Real>, "target"_a, "program"_a, "layers"_a, "x"_a.noconvert(),
+        "y"_a.noconvert(), "start"_a.noconvert(), "order_kind"_a, "order"_a.none(),
+        "order_seed"_a, "first_replicate"_a, "end"_a.noconvert(), "squared_error"_a.noconvert(),
+        "diverged_at"_a.noconvert(), "history"_a.none(), "snapshots"_a.none(), "snapshot_every"_a,
+        "threads"_a, "progress"_a.none());
+}
+
+}  // namespace
+}  // namespace whyfit
+
+NB_MODULE(_lanes, m) {
+  using namespace whyfit;
+  m.attr("GROUP") = kGroup;
+  nb::enum_<Activation>(m, "Activation")
+      .value("linear", Activation::linear)
+      .value("relu", Activation::relu)
+      .value("leaky_relu", Activation::leaky_relu)
+      .value("elu", Activation::elu)
+      .value("tanh", Activation::tanh)
+      .value("sigmoid", Activation::sigmoid);
+  nb::enum_<Loss>(m, "Loss")
+      .value("mean_squared_error", Loss::mean_squared_error)
+      .value("mean_absolute_error", Loss::mean_absolute_error);
+  nb::enum_<Optimizer>(m, "Optimizer")
+      .value("sgd", Optimizer::sgd)
+      .value("rmsprop", Optimizer::rmsprop)
+      .value("adam", Optimizer::adam);
+  nb::enum_<Order>(m, "Order")
+      .value("given", Order::given)
+      .value("group", Order::group)
+      .value("each_replicate", Order::each_replicate);
+  nb::class_<Layer>(m, "Layer")
+      .def(nb::init<>())
+      .def_rw("inputs", &Layer::inputs)
+      .def_rw("units", &Layer::units)
+      .def_rw("activation", &Layer::activation)
+      .def_rw("constant", &Layer::constant)
+      .def_rw("has_bias", &Layer::has_bias)
+      .def_rw("kernel_at", &Layer::kernel_at)
+      .def_rw("bias_at", &Layer::bias_at);
+  nb::class_<Program>(m, "Program")
+      .def(nb::init<>())
+      .def_rw("parameters", &Program::parameters)
+      .def_rw("loss", &Program::loss)
+      .def_rw("optimizer", &Program::optimizer)
+      .def_rw("learning_rate", &Program::learning_rate)
+      .def_rw("momentum", &Program::momentum)
+      .def_rw("nesterov", &Program::nesterov)
+      .def_rw("rho", &Program::rho)
+      .def_rw("centered", &Program::centered)
+      .def_rw("beta_1", &Program::beta_1)
+      .def_rw("beta_2", &Program::beta_2)
+      .def_rw("epsilon", &Program::epsilon)
+      .def_rw("batch_size", &Program::batch_size)
+      .def_rw("epochs", &Program::epochs);
+  m.def("targets", [] {
+    std::vector<std::string> names;
+    for (const NamedTarget& each : available_targets()) names.push_back(each.name);
+    return names;
+  });
+  define_train<float>(m, "train_float32");
+  define_train<double>(m, "train_float64");
+}

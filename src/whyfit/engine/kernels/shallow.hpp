@@ -1,0 +1,204 @@
+// One hidden layer and one linear output, the network people draw first: forward, loss and backward in
+// one pass, with nothing but the sums of the outputs stored.
+//
+// The general layers write every unit's output and delta to memory and read them back three times,
+// and for so small a network that traffic, not arithmetic, is the cost. Here a tile of hidden units
+// keeps weights and gradients in registers while the samples stream by. A unit's output is
+// computed again on the way back where that is cheaper than storing it (ReLU), and stored otherwise.
+#pragma once
+
+#include "layers.hpp"
+#include "losses.hpp"
+
+namespace whyfit {
+namespace WHYFIT_TARGET {
+
+// Two inputs still fit the registers; wider ones gain nothing over the general layers.
+constexpr int kMostShallowInputs = 2;
+
+inline bool is_shallow(const Program& program) {
+  return program.layer_count == 2 && program.layers[1].units == 1 &&
+         program.layers[1].activation == Activation::linear &&
+         program.layers[0].inputs <= kMostShallowInputs && program.layers[0].has_bias &&
+         program.layers[1].has_bias;
+}
+
+template <class Real>
+struct Shallow {
+  Weights<Real> hidden, output;                    // of the network
+  Weights<Real> hidden_gradient, output_gradient;  // out
+  Vector<Real>* unit_output;                       // (samples, units), where f is stored
+  Vector<Real>* prediction;                        // (samples); on the way back, its delta
+};
+
+// The weights of one hidden unit, or sums of their gradients.
+template <class Real, int I>
+struct Unit {
+  Vector<Real> kernel[I] = {};
+  Vector<Real> bias = {};
+  Vector<Real> out = {};  // the weight from the unit to the output
+};
+
+template <class Real, int I>
+inline Unit<Real, I> load_unit(const Shallow<Real>& net, int unit) {
+  Unit<Real, I> loaded;
+  for (int i = 0; i < I; ++i) loaded.kernel[i] = net.hidden.kernel[i * net.hidden.units + unit];
+  loaded.bias = net.hidden.bias[unit];
+  loaded.out = net.output.kernel[unit];
+  return loaded;
+}
+
+template <class Real, int I>
+inline void store_gradient(const Shallow<Real>& net, int unit, const Unit<Real, I>& sum) {
+  for (int i = 0; i < I; ++i)
+    net.hidden_gradient.kernel[i * net.hidden.units + unit] = sum.kernel[i];
+  net.hidden_gradient.bias[unit] = sum.bias;
+  net.output_gradient.kernel[unit] = sum.out;
+}
+
+template <class Real, class F, int I, class Rows>
+[[gnu::always_inline]] inline Vector<Real> unit_value(const F& f, const Unit<Real, I>& unit, const Rows& x, int sample) {
+  Vector<Real> z = unit.bias;
+  for (int i = 0; i < I; ++i) z += x.at(sample, i) * unit.kernel[i];
+  return f.value(z);
+}
+
+// What one sample adds to a unit's gradient. For a homogeneous f only the sums of f' delta and
+// f' delta x are kept while the samples stream by: a third of the work. From them follow, at the end,
+// the gradients (see `finish_gradient`).
+template <class Real, class F, int I, class Rows>
+[[gnu::always_inline]] inline void add_gradient(const F& f, Unit<Real, I>& sum,
+                                                const Unit<Real, I>& unit, const Rows& x,
+                                                int sample, Vector<Real> value,
+                                                Vector<Real> delta) {
+  if constexpr (F::kCheap) {
+    Vector<Real>* sums[I + 1];
+    Vector<Real> terms[I + 1];
+    for (int i = 0; i < I; ++i) {
+      sums[i] = &sum.kernel[i];
+      terms[i] = delta * x.at(sample, i);
+    }
+    sums[I] = &sum.bias;
+    terms[I] = delta;
+    f.add_slope_times(value, sums, terms);
+  } else {
+    sum.out += delta * value;
+    Vector<Real> unit_delta = f.times_slope(value, delta * unit.out);
+    for (int i = 0; i < I; ++i) sum.kernel[i] += x.at(sample, i) * unit_delta;
+    sum.bias += unit_delta;
+  }
+}
+
+// With f(z) = f'(z) z and z = w x + b: the sum of delta f(z) is w times the sum of f' delta x plus b
+// times the sum of f' delta, and the unit's own deltas are f' delta v.
+template <class Real, class F, int I>
+inline Unit<Real, I> finish_gradient(const Unit<Real, I>& sum, const Unit<Real, I>& unit) {
+  if constexpr (!F::kCheap) return sum;
+  Unit<Real, I> gradient;
+  gradient.out = unit.bias * sum.bias;
+  for (int i = 0; i < I; ++i) {
+    gradient.out += unit.kernel[i] * sum.kernel[i];
+    gradient.kernel[i] = unit.out * sum.kernel[i];
+  }
+  gradient.bias = unit.out * sum.bias;
+  return gradient;
+}
+
+// All hidden units fit one tile: a single pass over the samples.
+template <class Real, class F, class L, int I, int U, class Rows>
+Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y, int samples) {
+  Unit<Real, I> unit[U], sum[U];
+  for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, u);
+  const Vector<Real> output_bias = net.output.bias[0];
+  const Real share = Real(1) / Real(samples);
+  Vector<Real> loss = {}, bias_sum = {};
+  for (int s = 0; s < samples; ++s) {
+    Vector<Real> value[U], prediction = output_bias;
+    for (int u = 0; u < U; ++u) {
+      value[u] = unit_value<Real, F, I>(f, unit[u], x, s);
+      prediction += value[u] * unit[u].out;
+    }
+    Vector<Real> error = prediction - y.at(s, 0);
+    loss += L::value(error);
+    Vector<Real> delta = L::slope(error) * share;
+    bias_sum += delta;
+    for (int u = 0; u < U; ++u) add_gradient<Real, F, I>(f, sum[u], unit[u], x, s, value[u], delta);
+  }
+  for (int u = 0; u < U; ++u)
+    store_gradient<Real, I>(net, u, finish_gradient<Real, F, I>(sum[u], unit[u]));
+  net.output_gradient.bias[0] = bias_sum;
+  return loss;
+}
+
+template <class Real, class F, int I, int U, class Rows>
+inline void forward_units(const F& f, const Shallow<Real>& net, const Rows& x, int samples, int first) {
+  Unit<Real, I> unit[U];
+  for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, first + u);
+  for (int s = 0; s < samples; ++s) {
+    Vector<Real> prediction = net.prediction[s];
+    for (int u = 0; u < U; ++u) {
+      Vector<Real> value = unit_value<Real, F, I>(f, unit[u], x, s);
+      if constexpr (!F::kCheap) net.unit_output[s * net.hidden.units + first + u] = value;
+      prediction += value * unit[u].out;
+    }
+    net.prediction[s] = prediction;
+  }
+}
+
+template <class Real, class F, int I, int U, class Rows>
+inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, int samples, int first) {
+  Unit<Real, I> unit[U], sum[U];
+  for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, first + u);
+  for (int s = 0; s < samples; ++s) {
+    Vector<Real> delta = net.prediction[s];
+    for (int u = 0; u < U; ++u) {
+      Vector<Real> value;
+      if constexpr (F::kCheap)
+        value = unit_value<Real, F, I>(f, unit[u], x, s);
+      else
+        value = net.unit_output[s * net.hidden.units + first + u];
+      add_gradient<Real, F, I>(f, sum[u], unit[u], x, s, value, delta);
+    }
+  }
+  for (int u = 0; u < U; ++u)
+    store_gradient<Real, I>(net, first + u, finish_gradient<Real, F, I>(sum[u], unit[u]));
+}
+
+template <class Real, class F, class L, int I, class Rows>
+Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y, int samples) {
+  const int units = net.hidden.units;
+  for (int s = 0; s < samples; ++s) net.prediction[s] = net.output.bias[0];
+  int u = 0;
+  for (; u + kTileUnits <= units; u += kTileUnits)
+    forward_units<Real, F, I, kTileUnits>(f, net, x, samples, u);
+  for (; u < units; ++u) forward_units<Real, F, I, 1>(f, net, x, samples, u);
+
+  const Real share = Real(1) / Real(samples);
+  Vector<Real> loss = {}, bias_sum = {};
+  for (int s = 0; s < samples; ++s) {
+    Vector<Real> prediction = net.prediction[s];
+    Vector<Real> error = prediction - y.at(s, 0);
+    loss += L::value(error);
+    Vector<Real> delta = L::slope(error) * share;
+    bias_sum += delta;
+    net.prediction[s] = delta;
+  }
+  net.output_gradient.bias[0] = bias_sum;
+
+  for (u = 0; u + kTileUnits <= units; u += kTileUnits)
+    backward_units<Real, F, I, kTileUnits>(f, net, x, samples, u);
+  for (; u < units; ++u) backward_units<Real, F, I, 1>(f, net, x, samples, u);
+  return loss;
+}
+
+template <class Real, class L, int I, class F, class Rows>
+Vector<Real> shallow_gradients(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y,
+                               int samples) {
+  if constexpr (F::kCheap)
+    if (net.hidden.units == kTileUnits)
+      return one_tile<Real, F, L, I, kTileUnits>(f, net, x, y, samples);
+  return many_tiles<Real, F, L, I>(f, net, x, y, samples);
+}
+
+}  // namespace WHYFIT_TARGET
+}  // namespace whyfit

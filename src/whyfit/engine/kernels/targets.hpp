@@ -1,0 +1,31 @@
+// The instruction sets the kernels are compiled for, and the choice among them at run time.
+#pragma once
+
+#include <cstddef>
+
+#include "program.hpp"
+
+namespace whyfit {
+
+struct Target {
+  int float_lanes;
+  int double_lanes;
+  bool (*run_float)(const Program&, const Task<float>&, Control&);
+  bool (*run_double)(const Program&, const Task<double>&, Control&);
+  std::size_t (*memory_float)(const Program&, const Task<float>&);
+  std::size_t (*memory_double)(const Program&, const Task<double>&);
+};
+
+namespace baseline {
+extern const Target target;
+}
+#if defined(WHYFIT_HAS_AVX2)
+namespace avx2 {
+extern const Target target;
+}
+namespace avx512 {
+extern const Target target;
+}
+#endif
+
+}  // namespace whyfit

@@ -1,0 +1,1 @@
+"""Measurements: pure functions, arrays in, small records out. Nothing here says "bad"."""

@@ -1,0 +1,226 @@
+"""Capacity: the least error a network of this shape can reach, bounded from both sides.
+
+One input, one hidden layer, a piecewise-linear activation and a linear output. The lower bound is
+proven (see `segments`). The witness is a network with weights, found by variable projection (Golub &
+Pereyra 1973): for given hinges the other weights are a linear least-squares problem, so the search
+runs over the hinges alone; the weights are then run on the data like any other network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float
+from scipy import optimize
+
+from whyfit.measure.segments import Floor, floors
+from whyfit.records.evidence import Capacity
+from whyfit.records.fit import unexplained_variance
+from whyfit.records.network import Activation, Array, Layer, Network
+from whyfit.records.recipe import Recipe
+
+MOST_FLOORS = 6
+"""Numbers of bends on the curve that a report draws; the network's own number is always among the
+bounds, up to MOST_BENDS."""
+
+MOST_BENDS = 24
+"""Beyond so many bends the bound is below any tolerance anyone would ask for; it is given as 0."""
+
+SEARCH_POINTS = 400
+MOST_PATTERNS = 16
+MOST_DESCENDED = 16
+"""Units up to which the hinges are improved by descent; with more, hinges spread as the best breaks
+are leave errors far below any tolerance, and the descent would cost seconds."""
+
+
+def applies(recipe: Recipe) -> bool:
+    """Whether bounds are known for networks of this shape."""
+    return (
+        recipe.inputs == 1
+        and len(recipe.hidden) == 1
+        and recipe.hidden[0].activation.name in ("relu", "leaky_relu")
+        and recipe.hidden[0].use_bias
+        and recipe.layers[-1].use_bias
+        and recipe.layers[-1].activation.name == "linear"
+    )
+
+
+def capacity(
+    recipe: Recipe, x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"]
+) -> Capacity | None:
+    """Bounds on the unexplained variance of any network of the recipe's shape on these data.
+
+    None where no bound is known for the shape, or y is constant.
+    """
+    total = float(np.sum((y - y.mean(axis=0)) ** 2))
+    if not applies(recipe) or total == 0.0 or x.min() == x.max():
+        return None
+    units = recipe.hidden[0].units
+    bounded = min(units, MOST_BENDS)
+    lower = floors(x[:, 0], y, bounded)
+    search = _Search.of(x[:, 0], y, recipe.hidden[0].activation)
+    shown = min(bounded, MOST_FLOORS)
+    reached = _falling(
+        [search.continuous(floor, bends) for bends, floor in enumerate(lower[: shown + 1])], total
+    )
+    witness = search.witness(units, lower)
+    return Capacity(
+        bends=units,
+        lower_bound=lower[units].error / total if units <= MOST_BENDS else 0.0,
+        exact=lower[-1].exact and units <= MOST_BENDS,
+        witness=unexplained_variance(witness(x.astype(np.float64)), y),
+        network=witness,
+        floors=tuple(floor.error / total for floor in lower[: shown + 1]),
+        reached=reached,
+    )
+
+
+def _falling(errors: Sequence[float], total: float) -> tuple[float, ...]:
+    """A function with fewer bends is one with more, so the least error never rises."""
+    return tuple(float(error) / total for error in np.minimum.accumulate(errors))
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Weighted least squares over hinge positions, on x scaled to [0, 1]."""
+
+    x: Float[Array, points]
+    y: Float[Array, "points outputs"]
+    root_weight: Float[Array, points]
+    activation: Activation
+
+    def design(self, hinges: Array, signs: Array, straight: bool) -> Array:
+        """Columns 1, (x,) and f(sign (x - hinge)) of each unit."""
+        columns = [np.ones((len(self.x), 1))]
+        if straight:
+            columns.append(self.x[:, None])
+        columns.append(self.activation((self.x[:, None] - hinges) * signs))
+        return np.concatenate(columns, axis=1)
+
+    def solve(self, hinges: Array, signs: Array, straight: bool) -> tuple[Array, Array]:
+        """Coefficients and residuals of the best other weights for these hinges."""
+        design = self.design(hinges, signs, straight)
+        weight = self.root_weight[:, None]
+        coefficients = np.linalg.lstsq(design * weight, self.y * weight, rcond=None)[0]
+        return coefficients, self.y - design @ coefficients
+
+    def error_and_slope(self, hinges: Array, signs: Array, straight: bool) -> tuple[float, Array]:
+        """Squared error and its gradient in the hinges.
+
+        The coefficients are optimal, so their own change adds nothing to first order.
+        """
+        coefficients, residual = self.solve(hinges, signs, straight)
+        z = (self.x[:, None] - hinges) * signs
+        step = 1e-9
+        slope = (self.activation(z + step) - self.activation(z - step)) / (2 * step)
+        unit = coefficients[-len(hinges) :]
+        weighted = (self.root_weight**2)[:, None] * residual
+        gradient = 2.0 * np.einsum("pu,po,uo->u", slope * signs, weighted, unit)
+        return float(np.sum(weighted * residual)), gradient
+
+    def descend(
+        self, hinges: Array, signs: Array, straight: bool, steps: int = 100
+    ) -> tuple[float, Array]:
+        """Least error from a start, and the hinges that have it."""
+        if len(hinges) > MOST_DESCENDED:
+            return self.error_and_slope(hinges, signs, straight)[0], hinges
+        result = optimize.minimize(
+            self.error_and_slope,
+            hinges,
+            args=(signs, straight),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(-1.0, 2.0)] * len(hinges),
+            options={"maxiter": steps},
+        )
+        return float(result.fun), result.x
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The problem on few averaged points for searching, and on all points for the last step."""
+
+    few: _Problem
+    full: _Problem
+    low: float
+    width: float
+
+    @classmethod
+    def of(cls, x: Array, y: Array, activation: Activation) -> _Search:
+        low, width = float(x.min()), float(np.ptp(x))
+        scaled = (np.asarray(x, dtype=np.float64) - low) / width
+        targets = np.asarray(y, dtype=np.float64)
+        full = _Problem(scaled, targets, np.ones(len(scaled)), activation)
+        if len(scaled) <= SEARCH_POINTS:
+            return cls(full, full, low, width)
+        order = np.argsort(scaled, kind="stable")
+        owner = np.empty(len(scaled), dtype=np.int64)
+        owner[order] = np.arange(len(scaled)) * SEARCH_POINTS // len(scaled)
+        count = np.bincount(owner).astype(np.float64)
+        mean_x = np.bincount(owner, scaled) / count
+        mean_y = np.stack([np.bincount(owner, column) / count for column in targets.T], axis=1)
+        return cls(_Problem(mean_x, mean_y, np.sqrt(count), activation), full, low, width)
+
+    def continuous(self, floor: Floor, bends: int) -> float:
+        """Squared error of the best continuous curve of straight pieces found with these bends."""
+        start = _padded((np.array(floor.breaks) - self.low) / self.width, bends)
+        signs = np.ones(bends)
+        if bends:
+            starts = [start, *(_spread_out(bends, shift) for shift in (0.0, 0.25))]
+            start = min(
+                (self.few.descend(each, signs, True) for each in starts), key=lambda each: each[0]
+            )[1]
+            start = self.full.descend(start, signs, True, steps=10)[1]
+        residual = self.full.solve(start, signs, True)[1]
+        return float(np.sum(residual**2))
+
+    def witness(self, units: int, lower: Sequence[Floor]) -> Network:
+        """The best network found, as weights for x as it is."""
+        known = lower[min(units, len(lower) - 1)]
+        breaks = (np.array(known.breaks) - self.low) / self.width
+        fewer = lower[min(units, len(lower)) - 1]
+        # With one unit's hinge left of all data, that unit is a free straight line, and the others
+        # can make any continuous curve of one bend less.
+        line = np.concatenate(
+            [[-0.5], _padded((np.array(fewer.breaks) - self.low) / self.width, units - 1)]
+        )
+        candidates = [(line, np.ones(units))]
+        candidates += [(_padded(breaks, units), signs) for signs in _patterns(units)]
+        tried = [(*self.few.descend(start, signs, False), signs) for start, signs in candidates]
+        _error, hinges, signs = min(tried, key=lambda each: each[0])
+        hinges = self.full.descend(hinges, signs, False, steps=20)[1]
+        coefficients = self.full.solve(hinges, signs, False)[0]
+        kernel = (signs / self.width)[None, :]
+        bias = -signs * (hinges + self.low / self.width)
+        return Network(
+            (
+                Layer(kernel, bias, self.full.activation),
+                Layer(coefficients[1:], coefficients[0], Activation("linear")),
+            )
+        )
+
+
+def _padded(breaks: Array, count: int) -> Array:
+    """Exactly `count` sorted hinges: those given, and others in the widest gaps between them."""
+    hinges = list(breaks[:count])
+    while len(hinges) < count:
+        ends = np.sort(np.concatenate([[0.0], hinges, [1.0]]))
+        widest = int(np.argmax(np.diff(ends)))
+        hinges.append(float(ends[widest] + ends[widest + 1]) / 2)
+    return np.sort(np.array(hinges, dtype=np.float64))
+
+
+def _spread_out(count: int, shift: float) -> Array:
+    return (np.arange(count) + 0.5 + shift) / (count + 1)
+
+
+def _patterns(units: int) -> Iterator[Array]:
+    """Which way each unit faces: all ways for few units, otherwise some."""
+    if 2**units <= MOST_PATTERNS:
+        yield from (np.array(signs) for signs in product((1.0, -1.0), repeat=units))
+        return
+    for left in (0, units // 2, units):
+        yield np.concatenate([-np.ones(left), np.ones(units - left)])

@@ -1,0 +1,1 @@
+"""Frozen records: what every other layer passes on. numpy only."""

@@ -1,0 +1,128 @@
+"""A captured training run: what went in, what came out, and where in the script it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from whyfit.records.network import Array, Network
+from whyfit.records.recipe import Affine, Recipe
+
+
+@dataclass(frozen=True)
+class Place:
+    """A call in a source file: first and last line (from 1) and columns (from 0, in characters)."""
+
+    file: str
+    line: int
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of the script that shaped the fit, such as `Dense(4)` or `compile(...)`.
+
+    `role` says what it made: "fit", "compile", "optimizer", "layer", "input_scaler",
+    "target_scaler". `index` numbers the layers, first hidden layer 0.
+    """
+
+    role: str
+    place: Place
+    index: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """A fitted scikit-learn scaler through which x or y went before `fit`."""
+
+    kind: str
+    transform: Affine
+    feature_range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class SeedCall:
+    """A call by which the script seeded a random generator."""
+
+    function: str
+    seed: str
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class WeightHistory:
+    """Weights during training: row i holds all weights after `epochs[i]` epochs; 0 is the start."""
+
+    epochs: Int[Array, times]
+    weights: Float[Array, "times parameters"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One captured training run.
+
+    `x` and `y` are the data as passed to `fit`, two-dimensional; `x_shape` and `y_shape` are the
+    shapes before that. `recipe` is None where the network is not a chain of dense layers.
+    `unsupported` is the reason why the fit cannot be trained again, or None if it can.
+    `seeds_weights` says whether the script fixed the start weights. `epochs_done` is less than the
+    recipe's where training was cut off.
+    weights. `epochs_done` is less than the recipe's where training was cut off.
+    """
+
+    framework: str
+    place: Place
+    x: Float[Array, "samples inputs"]
+    y: Float[Array, "samples outputs"]
+    x_shape: tuple[int, ...]
+    y_shape: tuple[int, ...]
+    recipe: Recipe | None
+    unsupported: str | None
+    start: Network | None
+    end: Network | None
+    predictions: Float[Array, "samples outputs"] | None
+    weight_history: WeightHistory | None
+    history: Mapping[str, tuple[float, ...]]
+    epochs_done: int
+    calls: tuple[Call, ...] = ()
+    input_scaler: Scaler | None = None
+    target_scaler: Scaler | None = None
+    seeds: tuple[SeedCall, ...] = ()
+    seeds_weights: bool = False
+    warnings: tuple[str, ...] = ()
+    summary: str = ""
+    engine_trained: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unexplained_variance(self) -> float:
+        """Mean squared error over the variance of y: 0 is perfect, 1 no better than the mean."""
+        if self.predictions is None:
+            return float("nan")
+        return unexplained_variance(self.predictions, self.y)
+
+    def in_target_units(self, values: Array) -> Array:
+        """Targets or predictions in the person's own units, before their scaler."""
+        return self.target_scaler.transform.invert(values) if self.target_scaler else values
+
+    def in_input_units(self, values: Array) -> Array:
+        """Inputs in the person's own units, before their scaler."""
+        return self.input_scaler.transform.invert(values) if self.input_scaler else values
+
+
+def unexplained_variance(predictions: Array, y: Array) -> float:
+    """Mean squared error over the variance of y, all outputs together (1 - R^2).
+
+    NaN where y is constant, since then there is no variance to explain; infinite where a
+    prediction is not finite.
+    """
+    variance = float(np.mean((y - y.mean(axis=0)) ** 2))
+    if variance == 0.0:
+        return float("nan")
+    if not np.all(np.isfinite(predictions)):
+        return float("inf")
+    return float(np.mean((predictions - y) ** 2)) / variance

@@ -1,0 +1,1 @@
+"""Views of a diagnosis: panels as plain data, then text, HTML and JSON."""

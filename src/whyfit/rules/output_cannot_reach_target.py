@@ -1,0 +1,44 @@
+"""An output activation whose range does not hold the targets.
+
+What we see:     some targets lie outside what the last layer can produce.
+Why it looks odd: the fit is cut off flat at the bound, or sticks to it.
+How we know:     the range of the output activation (sigmoid 0 to 1, tanh -1 to 1, ReLU from 0) is
+                 compared with every target as passed to `fit`.
+What to try:     a linear output; or targets scaled into the range.
+When to ignore:  the targets outside are errors in the data.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whyfit.records.evidence import Evidence
+from whyfit.records.finding import Change, Finding, Measure
+
+# A target beyond the bound by less than this share of the targets' range cannot be seen in a plot.
+SLACK = 0.01
+
+
+def check(evidence: Evidence) -> Finding | None:
+    """Suspect where any target lies clearly outside the output's range."""
+    recipe, y = evidence.fit.recipe, evidence.fit.y
+    if recipe is None:
+        return None
+    low, high = recipe.layers[-1].activation.range
+    slack = SLACK * float(np.ptp(y))
+    share = float(np.mean((y < low - slack) | (y > high + slack)))
+    if share == 0.0:
+        return None
+    name = recipe.layers[-1].activation.name
+    return Finding(
+        "output-cannot-reach-target",
+        f"{share:.0%} of the targets lie outside what a {name} output can produce "
+        f"({_bound(low)} to {_bound(high)})",
+        (Measure("targets out of reach", share, 0.0, "share"),),
+        (),
+        (Change("output_activation", "linear"),),
+    )
+
+
+def _bound(value: float) -> str:
+    return f"{value:g}" if np.isfinite(value) else "infinity"

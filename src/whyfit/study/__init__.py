@@ -1,0 +1,1 @@
+"""The study: causes proven by controlled retraining."""

@@ -1,0 +1,104 @@
+"""A whole study: plan, search, judge, and what follows."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from whyfit.errors import Interrupted
+from whyfit.records.evidence import Evidence
+from whyfit.records.finding import Finding
+from whyfit.records.recipe import Recipe
+from whyfit.records.study import Plan, Study
+from whyfit.study import judge, verdict
+from whyfit.study.plan import DEFAULT_BUDGET, make_plan
+from whyfit.study.run import Laboratory, Report
+from whyfit.study.search import search
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What a person may set: seconds, tolerance, seed, and factors that a fix may not touch."""
+
+    budget: float = DEFAULT_BUDGET
+    tolerance: float | None = None
+    seed: int = 0
+    kept: tuple[str, ...] = ()
+
+
+def conduct(
+    evidence: Evidence,
+    findings: tuple[Finding, ...],
+    recipe: Recipe,
+    options: StudyOptions,
+    *,
+    executor: Executor | None = None,
+    report: Report = lambda _progress: None,
+) -> Study:
+    """Retrain until every suspected cause is decided or the budget is spent."""
+    plan = make_plan(
+        evidence,
+        findings,
+        recipe,
+        tolerance=options.tolerance,
+        budget=options.budget,
+        seed=options.seed,
+        kept=options.kept,
+    )
+    laboratory = Laboratory(evidence.fit, recipe, plan, executor, report)
+    succeeded = evidence.fit.unexplained_variance <= plan.criterion.tolerance
+    try:
+        judge.train_baseline(laboratory)
+        lucky = verdict.luck(laboratory, evidence)
+        if succeeded or lucky.status == "confirmed":
+            return _baseline_only(laboratory, evidence, findings, plan)
+        return _full(laboratory, evidence, findings, plan)
+    except Interrupted:
+        note = "the study was interrupted; nothing was decided"
+        return Study(
+            plan,
+            laboratory.everything(),
+            (),
+            verdict.not_tested(findings, note),
+            (),
+            None,
+            None,
+            (note,),
+            _work(laboratory),
+        )
+
+
+def _baseline_only(
+    laboratory: Laboratory, evidence: Evidence, findings: tuple[Finding, ...], plan: Plan
+) -> Study:
+    """Luck is the only question where the fit, or most fits of the script, succeed."""
+    reason = "the fit meets the tolerance"
+    if evidence.fit.unexplained_variance > plan.criterion.tolerance:
+        reason = "most starts of the unchanged script succeed"
+    said = (verdict.luck(laboratory, evidence), *verdict.not_tested(findings, reason))
+    return Study(plan, laboratory.everything(), (), said, (), None, None, (), _work(laboratory))
+
+
+def _full(
+    laboratory: Laboratory, evidence: Evidence, findings: tuple[Finding, ...], plan: Plan
+) -> Study:
+    found = search(laboratory)
+    judged = judge.judge(laboratory, found)
+    values = judge.factorial(laboratory, judged)
+    smallest = min((len(held) for held in judged.representatives), default=0)
+    control = judge.random_changes(laboratory, smallest) if smallest else None
+    return Study(
+        plan,
+        laboratory.everything(),
+        judged.sets,
+        verdict.causes(laboratory, judged, evidence, findings),
+        verdict.blamed(laboratory, judged, evidence),
+        values,
+        control,
+        found.notes,
+        _work(laboratory),
+    )
+
+
+def _work(laboratory: Laboratory) -> dict[str, float]:
+    return {"fits": float(laboratory.fits), "modelled_seconds": round(laboratory.spent, 3)}

@@ -1,0 +1,168 @@
+"""Fixes: the sets that count as patches of the script, verified in the person's own framework."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from whyfit.adapters import patch as patches
+from whyfit.adapters.capture import Program
+from whyfit.adapters.rerun import RerunResult, run_patched
+from whyfit.records.finding import Change
+from whyfit.records.fit import Fit
+from whyfit.records.recipe import Recipe
+from whyfit.records.study import (
+    Arm,
+    Fix,
+    FixStatus,
+    FrameworkRuns,
+    Interval,
+    Outcomes,
+    Study,
+    arm,
+)
+from whyfit.study import factors
+from whyfit.study.effects import compare, rate_interval
+
+MOST_FIXES = 5
+ROBUST_RATE = 0.95
+
+
+@dataclass(frozen=True)
+class ConfirmOptions:
+    """How many runs of the patched script, and how long one may take (seconds)."""
+
+    runs: int = 3
+    time_limit: float = 600.0
+
+
+def rank(study: Study) -> tuple[Arm, ...]:
+    """Sets worth offering, the recommended one first.
+
+    The recommended set has the fewest changes, then the most that remove an observed fault, then the
+    highest rate. After it comes the best set of each other combination of factors, and for a set that
+    often fails its best extension by one change, where that succeeds nearly always.
+    """
+    speaking = [each.changes for each in study.sets if each.speaks]
+    proposed = study.plan.proposed
+
+    def order(changes: Arm) -> tuple[int, int, float]:
+        mends = sum(change in proposed for change in changes)
+        return (len(changes), -mends, -_rate(study, changes))
+
+    ranked = sorted(speaking, key=order)
+    for changes in list(ranked):
+        if _rate(study, changes) < ROBUST_RATE and (better := _robust(study, changes)):
+            ranked.append(better)
+    return tuple(ranked[:MOST_FIXES])
+
+
+def _rate(study: Study, changes: Arm) -> float:
+    outcomes = study.of(changes)
+    return outcomes.rate if outcomes else 0.0
+
+
+def _robust(study: Study, changes: Arm) -> Arm | None:
+    """The set with one more change that clearly lifts it to nearly always."""
+    base = study.of(changes)
+    others = [set(each.changes) for each in study.sets if each.changes != changes]
+    larger = [
+        each
+        for each in study.outcomes
+        if each.phase == "confirmation"
+        and len(each.arm) == len(changes) + 1
+        and set(changes) < set(each.arm)
+        and each.rate >= ROBUST_RATE
+        and not any(other <= set(each.arm) for other in others)
+        and base is not None
+        and compare(each, base).interval.low > 0.0
+    ]
+    # The cheapest that does: fewest extra units and epochs come first in the plan.
+    place = {change: at for at, change in enumerate(study.plan.levels)}
+
+    def order(each: Outcomes) -> tuple[float, int]:
+        (added,) = set(each.arm) - set(changes)
+        return (-round(each.rate, 2), place.get(added, 99))
+
+    return min(larger, key=order).arm if larger else None
+
+
+def make_fix(program: Program | None, fit: Fit, recipe: Recipe, changes: Arm) -> Fix:
+    """A set of changes as a diff of the script, engine-checked only so far."""
+    if program is None:
+        words = tuple(_in_words(change, fit, recipe) for change in changes)
+        return Fix(changes, "promising", None, words)
+    patched = _patched(program, fit, recipe, changes)
+    if patched.source is None:
+        words = tuple(_in_words(change, fit, recipe) for change in changes)
+        return Fix(changes, "promising", None, (*words, *patched.words))
+    diff = patches.unified_diff(program.source, patched.source, patches.shown_path(program.path))
+    return Fix(changes, "promising", diff, ())
+
+
+def _patched(program: Program, fit: Fit, recipe: Recipe, changes: Arm) -> patches.Patch:
+    changed = factors.apply(changes, fit, recipe)
+    bounds = [factors.bias_spread(fit, changed, index) for index in range(len(changed.hidden))]
+    return patches.patch(program.source, program.path, fit, changes, bounds)
+
+
+def verify(
+    program: Program,
+    fit: Fit,
+    fit_index: int,
+    recipe: Recipe,
+    fix: Fix,
+    study: Study,
+    options: ConfirmOptions,
+    tick: Callable[[int], None] = lambda _done: None,
+) -> Fix:
+    """Run the patched script in the framework with fresh seeds and count its successes."""
+    patched = _patched(program, fit, recipe, fix.changes)
+    outcomes = study.of(fix.changes)
+    if patched.source is None or outcomes is None or options.runs < 1:
+        return fix
+    results = run_patched(
+        program,
+        patched.source,
+        fit_index=fit_index,
+        seeds=[(study.plan.confirmation_seed + at) % 2**32 for at in range(options.runs)],
+        time_limit=options.time_limit,
+        parallel=max(1, os.cpu_count() or 1),
+        tick=tick,
+    )
+    runs = _counted(results, study.plan.criterion.tolerance)
+    return replace(fix, status=_status(runs, outcomes), framework_runs=runs)
+
+
+def _counted(results: tuple[RerunResult, ...], tolerance: float) -> FrameworkRuns:
+    reached = tuple(each.unexplained for each in results if each.unexplained is not None)
+    return FrameworkRuns(
+        runs=len(results),
+        successes=sum(value <= tolerance for value in reached),
+        unexplained=reached,
+        failures=tuple(each.failure for each in results if each.failure is not None),
+    )
+
+
+def _status(runs: FrameworkRuns, outcomes: Outcomes) -> FixStatus:
+    """Verified if not all runs failed and the framework's exact interval meets the engine's."""
+    if runs.successes == 0:
+        return "promising"
+    engine = rate_interval(outcomes.successes, outcomes.replicates)
+    framework = rate_interval(runs.successes, runs.runs)
+    return "verified" if _overlap(engine, framework) else "promising"
+
+
+def _overlap(first: Interval, second: Interval) -> bool:
+    return first.low <= second.high and second.low <= first.high
+
+
+def _in_words(change: Change, fit: Fit, recipe: Recipe) -> str:
+    factor = factors.factor_named(change.factor)
+    return f"set the {factor.phrase} to {change.to} (now {factor.current(fit, recipe)})"
+
+
+def fixes(program: Program | None, fit: Fit, recipe: Recipe, study: Study) -> tuple[Fix, ...]:
+    """All fixes worth offering, none yet run in the framework."""
+    return tuple(make_fix(program, fit, recipe, arm(*changes)) for changes in rank(study))

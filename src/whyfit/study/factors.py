@@ -1,0 +1,417 @@
+"""Factors: what may be changed in a recipe, to which levels, and how.
+
+Levels are texts, and a finding's remedy may name one relatively ("x4", "/10", "centred",
+"customary", "spread"); `resolve` turns it into the level it means for this recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from whyfit.records.finding import Change
+from whyfit.records.fit import Fit
+from whyfit.records.network import Activation, Array
+from whyfit.records.recipe import Affine, DenseLayer, Initializer, Recipe
+from whyfit.records.study import Arm, arm
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One thing that may be changed.
+
+    `current` names the level the fit has; `common` the levels people try, whether or not any rule
+    fired; `apply` sets a level; `question` is what people ask when they blame it.
+    """
+
+    name: str
+    phrase: str
+    question: str
+    current: Callable[[Fit, Recipe], str]
+    common: Callable[[Fit, Recipe], tuple[str, ...]]
+    apply: Callable[[Fit, Recipe, str], Recipe]
+
+
+# ---- scale of the data ----
+
+RANGE, STANDARDISED = "[-1, 1]", "standardised"
+
+
+def _current_range(data: Array) -> str:
+    if data.shape[1] > 1:
+        return "as passed"
+    return f"[{data.min():.4g}, {data.max():.4g}]"
+
+
+def _scalings(data: Array) -> tuple[str, ...]:
+    """The customary centred scaling, unless the data are centred and of size one already.
+
+    Data that were scaled to a range (all within [-1, 1]) go to the range [-1, 1]; raw data are
+    standardised, as people are told to.
+    """
+    low, high = data.min(axis=0), data.max(axis=0)
+    mean, deviation = data.mean(axis=0), data.std(axis=0)
+    fills = np.all(np.abs(low + 1.0) < 0.05) and np.all(np.abs(high - 1.0) < 0.05)
+    standard = np.all(np.abs(mean) < 0.05) and np.all(np.abs(deviation - 1.0) < 0.05)
+    if fills or standard or np.all(deviation == 0.0):
+        return ()
+    in_range = np.all(low >= -1.001) and np.all(high <= 1.001)
+    return (RANGE,) if in_range and np.any(high - low > 0.5) else (STANDARDISED,)
+
+
+OFFSET_KEPT, SCALE_KEPT = ", offset kept", ", scale kept"
+
+
+def scaling(data: Array, level: str) -> Affine:
+    """The column-wise map of the data to a level; constant columns are only shifted.
+
+    A level may end in ", offset kept" (only the scale is changed) or ", scale kept" (only the offset).
+    """
+    if level.endswith(OFFSET_KEPT):
+        whole = scaling(data, level.removesuffix(OFFSET_KEPT))
+        return Affine(tuple(0.0 for _column in whole.offset), whole.scale)
+    if level.endswith(SCALE_KEPT):
+        whole = scaling(data, level.removesuffix(SCALE_KEPT))
+        return Affine(whole.offset, tuple(1.0 for _column in whole.scale))
+    if level == RANGE:
+        offset = (data.max(axis=0) + data.min(axis=0)) / 2.0
+        scale = (data.max(axis=0) - data.min(axis=0)) / 2.0
+    else:
+        offset, scale = data.mean(axis=0), data.std(axis=0)
+    scale = np.where(scale > 0.0, scale, 1.0)
+    return Affine(tuple(map(float, offset)), tuple(map(float, scale)))
+
+
+# ---- start weights ----
+
+
+def _customary(recipe: Recipe) -> str:
+    """He before a ReLU-like activation, Glorot otherwise, in the family the script already uses."""
+    family = (
+        "normal" if "normal" in _hidden_or_output(recipe).kernel_initializer.name else "uniform"
+    )
+    relu_like = _hidden_or_output(recipe).activation.name in ("relu", "leaky_relu", "elu")
+    return f"he_{family}" if relu_like else f"glorot_{family}"
+
+
+def _hidden_or_output(recipe: Recipe) -> DenseLayer:
+    return recipe.layers[0]
+
+
+def _initializers(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
+    used = {layer.kernel_initializer.name for layer in recipe.layers}
+    wanted = dict.fromkeys((_customary(recipe), "glorot_uniform"))
+    return tuple(name for name in wanted if used != {name})
+
+
+def _current_initializer(_fit: Fit, recipe: Recipe) -> str:
+    names = dict.fromkeys(str(layer.kernel_initializer) for layer in recipe.layers)
+    return ", ".join(names)
+
+
+def _with_initializer(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    initializer = Initializer(level)
+    layers = (replace(layer, kernel_initializer=initializer) for layer in recipe.layers)
+    return replace(recipe, layers=tuple(layers))
+
+
+SPREAD = "spread"
+
+
+def _current_biases(_fit: Fit, recipe: Recipe) -> str:
+    return ", ".join(dict.fromkeys(str(layer.bias_initializer) for layer in recipe.hidden))
+
+
+def _bias_levels(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
+    biased = [layer for layer in recipe.hidden if layer.use_bias]
+    return (SPREAD,) if biased and biased[0].bias_initializer.name == "zeros" else ()
+
+
+def bias_spread(fit: Fit, recipe: Recipe, index: int) -> float:
+    """Bound a of the uniform biases (-a, a) that spread a layer's hinges over its inputs.
+
+    A unit bends at -b / w, so biases as large as the largest weight times the largest input put the
+    hinges at all places of the input's range. Hidden layers' inputs are taken as of size one.
+    """
+    inputs, units, _biased = recipe.shapes[index]
+    weight = recipe.layers[index].kernel_initializer.root_mean_square(inputs, units) * np.sqrt(3.0)
+    reach = 1.0
+    if index == 0:
+        x = recipe.input_transform(fit.x) if recipe.input_transform else fit.x
+        reach = float(np.max(np.abs(x)))
+    return float(f"{weight * reach:.2g}")
+
+
+def _with_biases(fit: Fit, recipe: Recipe, _level: str) -> Recipe:
+    hidden = []
+    for index, layer in enumerate(recipe.hidden):
+        bound = bias_spread(fit, recipe, index)
+        spread = Initializer("random_uniform", minval=-bound, maxval=bound)
+        hidden.append(replace(layer, bias_initializer=spread))
+    return recipe.with_hidden(tuple(hidden))
+
+
+# ---- shape ----
+
+
+def _activations(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
+    used = {layer.activation.name for layer in recipe.hidden}
+    return tuple(name for name in ("tanh", "sigmoid", "relu") if recipe.hidden and name not in used)
+
+
+def _with_activation(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    activation = Activation(level)
+    return recipe.with_hidden(
+        tuple(replace(layer, activation=activation) for layer in recipe.hidden)
+    )
+
+
+def _widths(recipe: Recipe) -> str:
+    return ", ".join(str(layer.units) for layer in recipe.hidden)
+
+
+def _wider(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
+    if not recipe.hidden:
+        return ()
+    return tuple(", ".join(str(layer.units * times) for layer in recipe.hidden) for times in (2, 4))
+
+
+def _with_units(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    widths = [int(width) for width in level.split(", ")]
+    if len(recipe.hidden) > len(widths):  # a depth change came first
+        widths += [widths[-1]] * (len(recipe.hidden) - len(widths))
+    return recipe.with_hidden(
+        tuple(
+            replace(layer, units=units) for layer, units in zip(recipe.hidden, widths, strict=True)
+        )
+    )
+
+
+def _depth_name(count: int) -> str:
+    return f"{count} hidden layer" + ("s" if count != 1 else "")
+
+
+def _deeper(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
+    return (_depth_name(len(recipe.hidden) + 1),) if recipe.hidden else ()
+
+
+def _with_depth(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    wanted = int(level.split()[0])
+    extra = wanted - len(recipe.hidden)
+    return recipe.with_hidden(recipe.hidden + (recipe.hidden[-1],) * extra)
+
+
+def _output_levels(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
+    return () if recipe.layers[-1].activation.name == "linear" else ("linear",)
+
+
+def _with_output(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    output = replace(recipe.layers[-1], activation=Activation(level))
+    return replace(recipe, layers=(*recipe.hidden, output))
+
+
+# ---- training ----
+
+
+def _with_learning_rate(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    return replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=float(level)))
+
+
+def _batch_sizes(fit: Fit, recipe: Recipe) -> tuple[str, ...]:
+    current = min(recipe.batch_size, len(fit.x))
+    sizes = {max(1, current // 4), min(len(fit.x), current * 4)} - {current}
+    return tuple(str(size) for size in sorted(sizes))
+
+
+FACTORS: tuple[Factor, ...] = (
+    Factor(
+        "input_range",
+        "input range",
+        "Is it how the inputs are scaled?",
+        lambda fit, _recipe: _current_range(fit.x),
+        lambda fit, _recipe: _scalings(fit.x),
+        lambda fit, recipe, level: replace(recipe, input_transform=scaling(fit.x, level)),
+    ),
+    Factor(
+        "target_range",
+        "target range",
+        "Is it how the targets are scaled?",
+        lambda fit, _recipe: _current_range(fit.y),
+        lambda fit, _recipe: _scalings(fit.y),
+        lambda fit, recipe, level: replace(recipe, target_transform=scaling(fit.y, level)),
+    ),
+    Factor(
+        "activation",
+        "activation",
+        "Is it the activation?",
+        lambda _fit, recipe: ", ".join(
+            dict.fromkeys(layer.activation.name for layer in recipe.hidden)
+        ),
+        _activations,
+        _with_activation,
+    ),
+    Factor(
+        "depth",
+        "depth",
+        "Would another layer help?",
+        lambda _fit, recipe: _depth_name(len(recipe.hidden)),
+        _deeper,
+        _with_depth,
+    ),
+    Factor(
+        "units",
+        "units",
+        "Is the network too small?",
+        lambda _fit, recipe: _widths(recipe),
+        _wider,
+        _with_units,
+    ),
+    Factor(
+        "kernel_initializer",
+        "initializer",
+        "Is it the initializer?",
+        _current_initializer,
+        _initializers,
+        _with_initializer,
+    ),
+    Factor(
+        "bias_initializer",
+        "bias initializer",
+        "Is it the start of the biases?",
+        _current_biases,
+        _bias_levels,
+        _with_biases,
+    ),
+    Factor(
+        "output_activation",
+        "output activation",
+        "Is it the output activation?",
+        lambda _fit, recipe: recipe.layers[-1].activation.name,
+        _output_levels,
+        _with_output,
+    ),
+    Factor(
+        "learning_rate",
+        "learning rate",
+        "Is it the learning rate?",
+        lambda _fit, recipe: f"{recipe.optimizer.learning_rate:g}",
+        lambda _fit, recipe: (
+            f"{recipe.optimizer.learning_rate / 10:g}",
+            f"{recipe.optimizer.learning_rate * 10:g}",
+        ),
+        _with_learning_rate,
+    ),
+    Factor(
+        "epochs",
+        "epochs",
+        "Was it trained too briefly?",
+        lambda _fit, recipe: str(recipe.epochs),
+        lambda _fit, recipe: (str(recipe.epochs * 4),),
+        lambda _fit, recipe, level: replace(recipe, epochs=int(level)),
+    ),
+    Factor(
+        "batch_size",
+        "batch size",
+        "Is it the batch size?",
+        lambda _fit, recipe: str(recipe.batch_size),
+        _batch_sizes,
+        lambda _fit, recipe, level: replace(recipe, batch_size=int(level)),
+    ),
+)
+
+FACTOR_NAMES: tuple[str, ...] = tuple(factor.name for factor in FACTORS)
+
+
+def factor_named(name: str) -> Factor:
+    """The factor of this name; KeyError if there is none."""
+    return next(factor for factor in FACTORS if factor.name == name)
+
+
+def common_changes(fit: Fit, recipe: Recipe) -> tuple[Change, ...]:
+    """What people commonly try on such a recipe, one change at a time."""
+    return tuple(
+        Change(factor.name, level)
+        for factor in FACTORS
+        for level in factor.common(fit, recipe)
+        if level != factor.current(fit, recipe)
+    )
+
+
+def resolve(change: Change, fit: Fit, recipe: Recipe) -> Change | None:
+    """The change with its level made concrete, or None if the recipe already has it."""
+    factor = factor_named(change.factor)
+    level = _concrete(change, fit, recipe)
+    if level == factor.current(fit, recipe) or not _possible(change.factor, level, fit, recipe):
+        return None
+    return Change(change.factor, level)
+
+
+def _concrete(change: Change, fit: Fit, recipe: Recipe) -> str:
+    level = change.to
+    if change.factor in ("input_range", "target_range") and level in PARTS:
+        data = fit.x if change.factor == "input_range" else fit.y
+        return next(iter(_scalings(data)), factor_named(change.factor).current(fit, recipe))
+    if change.factor == "kernel_initializer" and level == "customary":
+        return _customary(recipe)
+    if level[0] in "x/" and level[1:].isdigit():
+        times = int(level[1:])
+        ratio = times if level[0] == "x" else 1 / times
+        match change.factor:
+            case "learning_rate":
+                return f"{recipe.optimizer.learning_rate * ratio:g}"
+            case "epochs":
+                return str(max(1, round(recipe.epochs * ratio)))
+            case "batch_size":
+                return str(max(1, round(recipe.batch_size * ratio)))
+            case "units":
+                return ", ".join(str(round(layer.units * ratio)) for layer in recipe.hidden)
+            case _:
+                pass
+    return level
+
+
+PARTS = {"centred": OFFSET_KEPT, "rescaled": SCALE_KEPT}
+"""What a finding may say of a scaling that it needs, and what to spare to leave the fault in."""
+
+
+def spared(remedy: Change, resolved: Change) -> Change | None:
+    """The change that does all a scaling does but the part a remedy names, or None."""
+    left_in = PARTS.get(remedy.to)
+    return Change(resolved.factor, resolved.to + left_in) if left_in else None
+
+
+def _possible(factor: str, level: str, fit: Fit, recipe: Recipe) -> bool:
+    match factor:
+        case "input_range":
+            return level in _scalings(fit.x)
+        case "target_range":
+            return level in _scalings(fit.y)
+        case "bias_initializer":
+            return bool(_bias_levels(fit, recipe))
+        case "activation" | "units" | "depth":
+            return bool(recipe.hidden)
+        case _:
+            return True
+
+
+def apply(changes: Arm, fit: Fit, recipe: Recipe) -> Recipe:
+    """The recipe of an arm. Changes are applied in the order of FACTORS, because the spread of the
+    biases depends on inputs and weights, and a new layer takes the widths set after it.
+    """
+    for factor in FACTORS:
+        for change in changes:
+            if change.factor == factor.name:
+                recipe = factor.apply(fit, recipe, change.to)
+    return recipe
+
+
+def compatible(*changes: Change) -> bool:
+    """Whether the changes are of different factors, so that they can be made together."""
+    return len({change.factor for change in changes}) == len(changes)
+
+
+def joined(*arms: Arm) -> Arm:
+    """All changes of some arms together."""
+    return arm(*(change for each in arms for change in each))

@@ -1,0 +1,300 @@
+"""Judging candidates on fresh seeds: which sets are sufficient, and what each change does.
+
+Everything here runs on the confirmation seeds, which no choice has seen. Replicates are added in
+rounds until the intervals decide or the most allowed is reached; the error of an interval is shared
+among the rounds, so that looking several times costs nothing of its coverage (Bonferroni).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TypeVar
+
+import numpy as np
+
+from whyfit.records.finding import Change
+from whyfit.records.study import BASELINE, Arm, Comparison, Shapley, SufficientSet, arm
+from whyfit.study.effects import compare, rate_interval, shapley
+from whyfit.study.factors import compatible
+from whyfit.study.run import Laboratory
+from whyfit.study.search import Found, with_one_more
+
+ROUNDS = (64, 256, 512)
+BASELINE_REPLICATES = 512
+REFUTED_BELOW = 0.10
+"""A change that moves the success rate by less than this is not why the fit failed."""
+
+MOST_SETS = 10
+MOST_FACTORIAL = 4
+FACTORIAL = 64
+RANDOM_SETS = 16
+
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What held on fresh seeds.
+
+    `sets` are the sufficient ones; `representatives` the minimal ones that count, one for each
+    combination of factors; `converse` what taking a change out of a counting set does, by (set, change,
+    what takes its place); `alone` and `inside` what adding a change to the baseline or to a
+    representative does.
+    """
+
+    sets: tuple[SufficientSet, ...]
+    representatives: tuple[Arm, ...]
+    converse: dict[tuple[Arm, Change, Change | None], Comparison]
+    alone: dict[Change, Comparison]
+    inside: dict[tuple[Arm, Change], Comparison]
+
+
+def judge(laboratory: Laboratory, found: Found) -> Judged:
+    """Decide sufficiency, minimality, converses and the effect of every change."""
+    sets = _sufficient_sets(laboratory, found.candidates)
+    representatives = _representatives(laboratory, sets)
+    converse = _converses(laboratory, sets)
+    alone = _effects(
+        laboratory,
+        {change: (arm(change), BASELINE) for change in _tried_alone(laboratory)},
+        "each change alone, fresh seeds",
+    )
+    inside = _effects(
+        laboratory,
+        {
+            (held, change): (larger, held)
+            for held in representatives
+            if _has_room(laboratory, held)
+            for larger, change in _additions(laboratory, held, found)
+        },
+        "each change added to what works",
+    )
+    sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
+    return Judged(sets, representatives, converse, alone, inside)
+
+
+def _rate(laboratory: Laboratory, changes: Arm) -> float:
+    return laboratory.outcomes(changes, "confirmation").rate
+
+
+def _affordable_rounds(laboratory: Laboratory, arms: Iterable[Arm]) -> list[int]:
+    """The rounds that the rest of the budget pays for; the first always runs."""
+    arms = list(arms)
+    rounds = [ROUNDS[0]]
+    for replicates in ROUNDS[1:]:
+        price = sum(laboratory.cost(each, replicates) for each in arms)
+        if price <= laboratory.remaining and not laboratory.overdue:
+            rounds.append(replicates)
+    return rounds
+
+
+def _sufficient_sets(
+    laboratory: Laboratory, candidates: tuple[Arm, ...]
+) -> tuple[SufficientSet, ...]:
+    """Candidates that reach the target on fresh seeds, with minimality by all proper subsets."""
+    target = laboratory.plan.target_rate
+    chosen = candidates[:MOST_SETS]
+    related = dict.fromkeys(chosen)
+    for changes in chosen:
+        for size in range(1, len(changes)):
+            related.update(dict.fromkeys(arm(*part) for part in combinations(changes, size)))
+    _settle(laboratory, list(related), "candidates on fresh seeds")
+    sufficient = [changes for changes in related if _rate(laboratory, changes) >= target]
+    minimal = [
+        changes
+        for changes in sufficient
+        if not any(set(other) < set(changes) for other in sufficient)
+    ]
+    fewest = min((len(changes) for changes in minimal), default=0)
+    ranked = sorted(
+        sufficient, key=lambda changes: (len(changes), -_rate(laboratory, changes), changes)
+    )
+    return tuple(
+        SufficientSet(
+            changes, changes in minimal, changes in minimal and len(changes) <= fewest + 1
+        )
+        for changes in ranked
+    )
+
+
+def _settle(laboratory: Laboratory, arms: list[Arm], doing: str) -> None:
+    """Add rounds to arms whose interval still holds the target rate."""
+    target = laboratory.plan.target_rate
+    confidence = 1.0 - 0.05 / len(ROUNDS)
+    for replicates in ROUNDS:
+        if replicates not in _affordable_rounds(laboratory, arms):
+            return
+        laboratory.run(dict.fromkeys(arms, replicates), "confirmation", doing)
+        open_arms = []
+        for changes in arms:
+            outcomes = laboratory.outcomes(changes, "confirmation")
+            interval = rate_interval(outcomes.successes, outcomes.replicates, confidence)
+            if interval.low < target < interval.high:
+                open_arms.append(changes)
+        arms = open_arms
+
+
+def _representatives(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) -> tuple[Arm, ...]:
+    """For each combination of factors the counting set to speak for it: of those that are not clearly
+    worse than the best, the one the plan has first.
+    """
+    groups: dict[tuple[str, ...], list[Arm]] = {}
+    for each in sets:
+        if each.counts:
+            combination = tuple(change.factor for change in each.changes)
+            groups.setdefault(combination, []).append(each.changes)
+    place = {change: at for at, change in enumerate(laboratory.plan.levels)}
+    chosen = []
+    for members in groups.values():
+        best = laboratory.outcomes(members[0], "confirmation")
+        as_good = [
+            held
+            for held in members
+            if compare(best, laboratory.outcomes(held, "confirmation")).interval.low <= 0.0
+        ]
+        chosen.append(min(as_good, key=lambda held: [place.get(change, 99) for change in held]))
+    return tuple(chosen)
+
+
+def _converses(
+    laboratory: Laboratory, sets: tuple[SufficientSet, ...]
+) -> dict[tuple[Arm, Change, Change | None], Comparison]:
+    """Every counting set against itself without each change, or the part of it a finding claims."""
+    pairs: dict[tuple[Arm, Change, Change | None], tuple[Arm, Arm]] = {}
+    for held in (each.changes for each in sets if each.counts):
+        for out in held:
+            rest = [change for change in held if change != out]
+            pairs[held, out, None] = (held, arm(*rest))
+            for claim in laboratory.plan.claims:
+                if claim.change == out and claim.spared is not None:
+                    pairs[held, out, claim.spared] = (held, arm(*rest, claim.spared))
+    return _compared(laboratory, pairs, "taking each change back", _excludes_zero, len(pairs))
+
+
+def _effects(
+    laboratory: Laboratory, pairs: dict[Key, tuple[Arm, Arm]], doing: str
+) -> dict[Key, Comparison]:
+    return _compared(laboratory, pairs, doing, _decides_refutation, 1)
+
+
+def _compared(
+    laboratory: Laboratory,
+    pairs: dict[Key, tuple[Arm, Arm]],
+    doing: str,
+    decided: Callable[[Comparison], bool],
+    corrections: int,
+) -> dict[Key, Comparison]:
+    """Paired comparisons, each with as many rounds as it takes to decide."""
+    compared: dict[Key, Comparison] = {}
+    waiting = dict(pairs)
+    for replicates in ROUNDS:
+        arms = list(dict.fromkeys(each for pair in waiting.values() for each in pair))
+        if not arms or replicates not in _affordable_rounds(laboratory, arms):
+            break
+        laboratory.run(dict.fromkeys(arms, replicates), "confirmation", doing)
+        for key, (with_, without) in list(waiting.items()):
+            compared[key] = compare(
+                laboratory.outcomes(with_, "confirmation"),
+                laboratory.outcomes(without, "confirmation"),
+                max(1, corrections) * len(ROUNDS),
+            )
+            if decided(compared[key]):
+                del waiting[key]
+    return compared
+
+
+def _excludes_zero(comparison: Comparison) -> bool:
+    return comparison.interval.low > 0.0 or comparison.interval.high < 0.0
+
+
+def does_not_help(comparison: Comparison) -> bool:
+    """Whether the change surely raises the success rate by less than REFUTED_BELOW, if at all."""
+    return comparison.interval.high < REFUTED_BELOW
+
+
+def _decides_refutation(comparison: Comparison) -> bool:
+    """Surely no help, or surely one."""
+    return does_not_help(comparison) or comparison.interval.low > 0.0
+
+
+def _has_room(laboratory: Laboratory, held: Arm) -> bool:
+    """Whether a tenth more of the starts could succeed at all: where 90 % surely do, no addition can
+    raise the rate by REFUTED_BELOW, and none needs to be trained.
+    """
+    outcomes = laboratory.outcomes(held, "confirmation")
+    return rate_interval(outcomes.successes, outcomes.replicates).low < 1.0 - REFUTED_BELOW
+
+
+def _tried_alone(laboratory: Laboratory) -> list[Change]:
+    tried = {
+        each.arm[0]
+        for each in laboratory.everything()
+        if each.phase == "selection" and len(each.arm) == 1
+    }
+    return [change for change in laboratory.plan.levels if change in tried]
+
+
+def _additions(laboratory: Laboratory, held: Arm, found: Found) -> list[tuple[Arm, Change]]:
+    """The set with the best level of every other factor added, one at a time; units at all levels."""
+    wider = [change for change in laboratory.plan.levels if change.factor == "units"]
+    others = [
+        change
+        for change in dict.fromkeys((*found.best.values(), *wider))
+        if compatible(*held, change)
+    ]
+    return list(zip(with_one_more(held, others), others, strict=True))
+
+
+# ---- baseline, factorial, controls ----
+
+
+def train_baseline(laboratory: Laboratory) -> None:
+    """The untouched recipe on fresh seeds: what luck alone gives."""
+    replicates = BASELINE_REPLICATES
+    while replicates > ROUNDS[0] and laboratory.cost(BASELINE, replicates) > (
+        0.2 * laboratory.plan.budget
+    ):
+        replicates //= 2
+    laboratory.run({BASELINE: replicates}, "confirmation", "the script as it is, fresh seeds")
+
+
+def factorial(laboratory: Laboratory, judged: Judged) -> Shapley | None:
+    """Shapley values over all changes of the sets that count, if they can be made together."""
+    changes: list[Change] = []
+    for held in sorted(judged.representatives, key=len):
+        for change in held:
+            if compatible(*changes, change) and len(changes) < MOST_FACTORIAL:
+                changes.append(change)
+    if len(changes) < 2:
+        return None
+    full = arm(*changes)
+    subsets = [arm(*part) for size in range(len(full) + 1) for part in combinations(full, size)]
+    if sum(laboratory.cost(each, FACTORIAL) for each in subsets) > laboratory.remaining:
+        return None
+    laboratory.run(dict.fromkeys(subsets, FACTORIAL), "confirmation", "all combinations")
+    return shapley(full, {each: laboratory.outcomes(each, "confirmation") for each in subsets})
+
+
+def random_changes(laboratory: Laboratory, size: int) -> tuple[int, int] | None:
+    """Successes and replicates of sets of `size` random changes: or None.
+
+    A control: would anything have helped? None if no such set is possible or affordable.
+    """
+    changes = laboratory.plan.levels
+    possible = [arm(*part) for part in combinations(changes, size) if compatible(*part)]
+    if not possible:
+        return None
+    random = np.random.default_rng(laboratory.plan.confirmation_seed)
+    picked = random.permutation(len(possible))[:RANDOM_SETS]
+    arms = [possible[at] for at in picked]
+    while arms and sum(laboratory.cost(each, 16) for each in arms) > laboratory.remaining:
+        arms.pop()
+    if not arms:
+        return None
+    laboratory.run(dict.fromkeys(arms, 16), "confirmation", "random changes, as a control")
+    outcomes = [laboratory.outcomes(each, "confirmation") for each in arms]
+    successes = sum(int(np.sum(each.succeeded[:16])) for each in outcomes)
+    return successes, 16 * len(outcomes)

@@ -1,0 +1,53 @@
+"""Replay: whether the engine, from the captured start weights, ends where the framework did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from whyfit.engine import lanes
+from whyfit.records.fit import Fit
+from whyfit.records.recipe import flatten
+from whyfit.records.study import Interval, Replay
+
+REPLICATES = 64
+"""With as many draws from one distribution, the next falls outside their range once in 33 times."""
+
+WIDEN = 0.25
+"""Share of the range added on both sides, so that once in 33 becomes rare for the tails seen."""
+
+SLACK = 0.02
+"""Relative difference that rounding alone may make in float32 after some thousand steps."""
+
+
+def replay(fit: Fit, seed: int) -> Replay:
+    """Train from the captured start, each replicate in an order of its own."""
+    recipe, observed = fit.recipe, fit.unexplained_variance
+    if recipe is None or fit.start is None:
+        return Replay("not-run", observed, None, reason=fit.unsupported or "no start weights")
+    if fit.engine_trained:
+        return Replay("not-run", observed, None, reason="the engine itself trained this fit")
+    if fit.epochs_done == 0:
+        return Replay("not-run", observed, None, reason="no epoch was completed")
+    shortened = replace(recipe, epochs=fit.epochs_done)
+    replicates = REPLICATES if recipe.shuffle else 1
+    trained = lanes.train(
+        shortened,
+        fit.x,
+        fit.y,
+        np.tile(flatten(fit.start), (replicates, 1)),
+        order=lanes.Order("replicate", seed=seed),
+    )
+    with np.errstate(invalid="ignore", over="ignore"):
+        ends = trained.mean_squared_error / np.mean((fit.y - fit.y.mean(axis=0)) ** 2)
+    if not np.all(np.isfinite(ends)) or not np.isfinite(observed):
+        alike = np.isfinite(observed) == np.all(np.isfinite(ends)) or (
+            not np.isfinite(observed) and not np.all(np.isfinite(ends))
+        )
+        return Replay("reproduced" if alike else "differs", observed, None, replicates)
+    low, high = float(ends.min()), float(ends.max())
+    margin = WIDEN * (high - low)
+    interval = Interval(low - margin - SLACK * low - 1e-6, high + margin + SLACK * high + 1e-6)
+    inside = interval.low <= observed <= interval.high
+    return Replay("reproduced" if inside else "differs", observed, interval, replicates)

@@ -1,0 +1,45 @@
+"""Sample fits: what the curves of an arm look like, for pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whyfit.engine import lanes
+from whyfit.engine.initializers import draw
+from whyfit.measure.activity import few_samples, live_units
+from whyfit.records.fit import Fit
+from whyfit.records.network import Array
+from whyfit.records.recipe import Recipe
+from whyfit.records.study import Arm, Plan, Samples
+from whyfit.study import factors
+
+COUNT = 16
+
+
+def sample(fit: Fit, recipe: Recipe, plan: Plan, changes: Arm, rows: Array) -> Samples:
+    """Train the first 16 confirmation replicates of an arm again and keep their predictions.
+
+    `rows` are indices of the samples at which the curves are kept. The numbers are those of the study:
+    same starts, same orders.
+    """
+    changed = factors.apply(changes, fit, recipe)
+    starts = draw(changed, plan.confirmation_seed, 0, COUNT)
+    trained = lanes.train(
+        changed, fit.x, fit.y, starts, order=lanes.Order("group", seed=plan.confirmation_seed)
+    )
+    x = changed.input_transform(fit.x) if changed.input_transform else fit.x
+    targets = changed.target_transform(fit.y) if changed.target_transform else fit.y
+    variance = float(np.mean((targets - targets.mean(axis=0)) ** 2))
+    curves = []
+    for weights in trained.weights.astype(np.float64):
+        with np.errstate(all="ignore"):
+            predicted = changed.network(weights)(x[rows])
+        if changed.target_transform is not None:
+            predicted = changed.target_transform.invert(predicted)
+        curves.append(predicted)
+    return Samples(
+        changes,
+        np.array(curves),
+        trained.mean_squared_error / variance,
+        live_units(starts, changed, few_samples(x, 64)),
+    )

@@ -1,0 +1,189 @@
+"""The study on small data: what is planted is found, what is absent is not, and nothing is shared
+between selection and confirmation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.fits import HE, UNIFORM, fit_of, recipe, sine
+from whyfit.engine.initializers import draw
+from whyfit.measure.evidence import gather
+from whyfit.records.finding import Change
+from whyfit.records.study import Study, arm
+from whyfit.rules import findings
+from whyfit.study import factors
+from whyfit.study.conduct import StudyOptions, conduct
+from whyfit.study.confirm import rank
+from whyfit.study.plan import make_plan
+from whyfit.study.replay import replay
+from whyfit.study.run import Laboratory
+
+
+def study_of(fit, **options) -> Study:
+    evidence = gather(fit)
+    return conduct(evidence, findings(evidence), fit.recipe, StudyOptions(**options))
+
+
+def statuses(study: Study) -> dict[str, str]:
+    return {cause.slug: cause.status for cause in study.causes}
+
+
+@pytest.fixture(scope="module")
+def dead_start() -> Study:
+    """The starting case in small: one-signed x, tiny weights, zero biases."""
+    x, y = sine(400)
+    return study_of(fit_of(recipe((4,), kernel=UNIFORM, rate=2e-3, epochs=1000), x, y))
+
+
+def test_the_interaction_is_found(dead_start: Study):
+    sets = {each.changes for each in dead_start.sets if each.counts}
+    together = arm(Change("input_range", "[-1, 1]"), Change("kernel_initializer", "he_uniform"))
+    assert together in sets
+    assert arm(Change("kernel_initializer", "he_uniform")) not in sets
+
+
+def test_its_causes(dead_start: Study):
+    found = statuses(dead_start)
+    assert found["units-dead-at-start"] == "confirmed"
+    assert found["initial-weights-too-small"] == "confirmed"
+    assert found["too-few-units"] == "refuted"
+    assert found["target-not-scaled"] == "refuted"
+    assert found["unlucky-start"] == "refuted"
+
+
+def test_every_counting_set_is_minimal_and_sufficient(dead_start: Study):
+    for each in dead_start.sets:
+        outcomes = dead_start.of(each.changes)
+        assert outcomes is not None
+        assert outcomes.phase == "confirmation"
+        assert outcomes.rate >= dead_start.plan.target_rate
+        if each.minimal:
+            smaller = [set(other.changes) < set(each.changes) for other in dead_start.sets]
+            assert not any(smaller)
+
+
+def test_selection_and_confirmation_never_share_a_start(dead_start: Study):
+    plan = dead_start.plan
+    one = recipe()
+    selected = {row.tobytes() for row in draw(one, plan.selection_seed, 0, 1024)}
+    confirmed = {row.tobytes() for row in draw(one, plan.confirmation_seed, 0, 1024)}
+    assert selected.isdisjoint(confirmed)
+
+
+def test_every_sentence_carries_counts(dead_start: Study):
+    for cause in dead_start.causes:
+        if cause.status in ("confirmed", "refuted", "undecided"):
+            assert any(character.isdigit() for character in cause.sentence), cause
+
+
+def test_the_same_seed_gives_the_same_study():
+    x, y = sine(200)
+    fit = fit_of(recipe((4,), epochs=30), x, y)
+    first, second = (study_of(fit, budget=3.0, seed=5) for _again in range(2))
+    assert first.causes == second.causes
+    for one, other in zip(first.outcomes, second.outcomes, strict=True):
+        assert one.arm == other.arm
+        assert np.array_equal(one.unexplained, other.unexplained)
+
+
+def test_a_healthy_fit_confirms_nothing():
+    x, y = sine(400, -1.0, 1.0)
+    fit = fit_of(recipe((16,), "tanh", kernel=HE, rate=0.02, epochs=200), x, y)
+    study = study_of(fit)
+    assert fit.unexplained_variance < 0.05
+    assert not [cause for cause in study.causes if cause.status == "confirmed"]
+    assert {outcomes.arm for outcomes in study.outcomes} == {()}
+
+
+def test_kept_factors_are_left_alone():
+    x, y = sine(200)
+    fit = fit_of(recipe((4,), epochs=60), x, y)
+    study = study_of(fit, kept=("activation", "input_range"), budget=5.0)
+    touched = {change.factor for outcomes in study.outcomes for change in outcomes.arm}
+    assert touched.isdisjoint({"activation", "input_range"})
+    answers = {each.factor: each.answer for each in study.blamed}
+    assert answers["activation"] == "not-tested"
+
+
+def test_a_proof_decides_size():
+    x = np.linspace(-1, 1, 400)[:, None]
+    fit = fit_of(recipe((2,), kernel=HE, epochs=100), x, np.sin(7 * x))
+    study = study_of(fit, budget=5.0)
+    (size,) = [cause for cause in study.causes if cause.slug == "too-few-units"]
+    assert size.status == "confirmed"
+    assert "Proven" in size.sentence
+
+
+def test_an_output_out_of_reach():
+    x = np.linspace(-1, 1, 300)[:, None]
+    fit = fit_of(recipe((16,), "tanh", kernel=HE, output="sigmoid", epochs=100), x, np.sin(3 * x))
+    study = study_of(fit, budget=10.0)
+    assert statuses(study)["output-cannot-reach-target"] == "confirmed"
+    assert rank(study)[0] == arm(Change("output_activation", "linear"))
+
+
+def test_the_budget_is_kept_and_said():
+    x, y = sine(400)
+    fit = fit_of(recipe((4,), epochs=100), x, y)
+    small, large = study_of(fit, budget=0.05), study_of(fit, budget=20.0)
+    assert small.work["fits"] < large.work["fits"]
+    assert small.notes
+
+
+def test_levels_come_from_recipe_and_data():
+    x, y = sine(300, -1.0, 1.0)
+    fit = fit_of(recipe((8,), epochs=10, batch_size=300), x, y)
+    changes = factors.common_changes(fit, fit.recipe)
+    assert Change("input_range", "[-1, 1]") not in changes  # it has that range already
+    assert Change("units", "16") in changes
+    assert Change("batch_size", "75") in changes
+    assert not [change for change in changes if change.factor == "output_activation"]
+
+
+def test_parts_of_a_scaling():
+    x, _y = sine(100)
+    whole, offset_kept, scale_kept = (
+        factors.scaling(x, level)(x)
+        for level in ("[-1, 1]", "[-1, 1], offset kept", "[-1, 1], scale kept")
+    )
+    assert (whole.min(), whole.max()) == pytest.approx((-1.0, 1.0))
+    assert (offset_kept.min(), offset_kept.max()) == pytest.approx((0.0, 2.0))
+    assert (scale_kept.min(), scale_kept.max()) == pytest.approx((-0.5, 0.5))
+
+
+def test_replay_tells_another_training_apart():
+    x, y = sine(300)
+    one = recipe((6,), "tanh", kernel=HE, epochs=50)
+    fit = fit_of(one, x, y)
+    assert replay(fit, 0).status == "reproduced"
+    from dataclasses import replace
+
+    other = replace(fit, recipe=replace(one, optimizer=replace(one.optimizer, learning_rate=1e-5)))
+    assert replay(other, 0).status == "differs"
+
+
+def test_a_laboratory_trains_only_what_is_missing():
+    x, y = sine(100)
+    fit = fit_of(recipe(epochs=2), x, y)
+    evidence = gather(fit)
+    plan = make_plan(evidence, findings(evidence), fit.recipe)
+    laboratory = Laboratory(fit, fit.recipe, plan)
+    laboratory.run({(): 32}, "selection", "")
+    before = laboratory.outcomes((), "selection").unexplained
+    laboratory.run({(): 64}, "selection", "")
+    assert laboratory.fits == 64
+    assert np.array_equal(laboratory.outcomes((), "selection").unexplained[:32], before)
+
+
+def test_a_diverged_replicate_has_failed():
+    x, y = sine(200)
+    fit = fit_of(recipe(epochs=3), x, y)
+    evidence = gather(fit)
+    plan = make_plan(evidence, (), fit.recipe)
+    laboratory = Laboratory(fit, fit.recipe, plan)
+    blown = arm(Change("learning_rate", "1e30"))
+    laboratory.run({blown: 16}, "selection", "")
+    outcomes = laboratory.outcomes(blown, "selection")
+    assert np.all(np.isinf(outcomes.unexplained))
+    assert outcomes.successes == 0
