@@ -130,7 +130,9 @@ class KerasAdapter:
         seen: list[warnings.WarningMessage] = []
         try:
             with _noting_warnings(seen):
-                return wrapped(*arguments.args, **arguments.kwargs)
+                result = wrapped(*arguments.args, **arguments.kwargs)
+            recorder.complete = True
+            return result
         finally:
             recorder.warnings = tuple(str(each.message) for each in seen)
             guarded(session, "recording the fit", recorder.finish)
@@ -188,6 +190,14 @@ class _noting_warnings:  # noqa: N801  (a context manager, used like a function)
         warnings.showwarning = self._show
 
 
+@dataclass(frozen=True, eq=False)
+class _Recorded:
+    """All weights after so many epochs."""
+
+    epoch: int
+    weights: Array
+
+
 @dataclass
 class _Recorder:
     """Records one call of `fit`, from the arguments to the end weights."""
@@ -205,11 +215,12 @@ class _Recorder:
     y_shape: tuple[int, ...] = ()
     recipe: Recipe | None = None
     start: Array | None = None
-    epochs: list[int] = field(default_factory=list)
-    snapshots: list[Array] = field(default_factory=list)
+    recorded: list[_Recorded] = field(default_factory=list)
+    latest: _Recorded | None = None
     history: dict[str, list[float]] = field(default_factory=dict)
     epochs_done: int = 0
     every: int = 1
+    complete: bool = False
     warnings: tuple[str, ...] = ()
     engine_trained: bool = False
 
@@ -265,7 +276,8 @@ class _Recorder:
             self.start = keras_recipe.flat(weights)
             bytes_each = 8 * len(self.start)
             self.every = max(1, int(np.ceil(bytes_each * self.recipe.epochs / MOST_SNAPSHOT_BYTES)))
-            self.epochs, self.snapshots = [0], [self.start]
+            self.latest = _Recorded(0, self.start)
+            self.recorded = [self.latest]
 
     def _recipe(self) -> Recipe:
         if int(np.asarray(self.model.optimizer.iterations)) > 0 and self._continued() is None:
@@ -322,14 +334,15 @@ class _Recorder:
 
     def epoch(self, logs: dict[str, Any]) -> None:
         """Note the logs and, at times, the weights after an epoch."""
-        self.epochs_done += 1
         for name, value in logs.items():
             if np.ndim(value) == 0:
                 self.history.setdefault(name, []).append(float(value))
-        due = self.epochs_done % self.every == 0
-        if self.recipe is not None and self.session.keep_weights and due:
-            self.epochs.append(self.epochs_done)
-            self.snapshots.append(keras_recipe.flat(self.model.get_weights()))
+        if self.recipe is not None:
+            weights = keras_recipe.flat(self.model.get_weights())
+            self.latest = _Recorded(self.epochs_done + 1, weights)
+            if self.session.keep_weights and self.latest.epoch % self.every == 0:
+                self.recorded.append(self.latest)
+        self.epochs_done += 1
 
     # ---- the engine in place of training ----
 
@@ -351,8 +364,11 @@ class _Recorder:
         trained = substitute.train(recipe, self.x, self.y, self.start, seed=seed, every=self.every)
         self.model.set_weights(_unflat(trained.end, self.model.get_weights()))
         self.epochs_done = recipe.epochs
-        self.epochs += [(at + 1) * self.every for at in range(len(trained.snapshots))]
-        self.snapshots += [row.astype(np.float64) for row in trained.snapshots]
+        self.recorded += [
+            _Recorded((at + 1) * self.every, row.astype(np.float64))
+            for at, row in enumerate(trained.snapshots)
+        ]
+        self.complete = True
         self.history = {"loss": [float(value) for value in trained.losses]}
         self._add_metrics(recipe, trained.snapshots)
         self.engine_trained = True
@@ -426,9 +442,20 @@ class _Recorder:
         self.session.fits.append(fit)
         self.adapter._last[id(self.model)] = self
 
+    def _cut_to_last_epoch(self) -> None:
+        """Where training was cut off, the last whole epoch is the end: in the middle of one the
+        backend may have taken the model's weights apart (JAX gives their memory to the next step).
+        """
+        if self.latest is not None and not self.complete:
+            self.epochs_done = self.latest.epoch
+            self.history = {
+                name: values[: self.epochs_done] for name, values in self.history.items()
+            }
+
     def _fit(self) -> Fit:
         import keras
 
+        self._cut_to_last_epoch()
         recipe = self.recipe
         end = start = None
         predictions = None
@@ -458,8 +485,11 @@ class _Recorder:
             end=end,
             predictions=predictions,
             weight_history=(
-                WeightHistory(np.array(self.epochs), np.array(self.snapshots))
-                if recipe is not None and len(self.snapshots) > 1
+                WeightHistory(
+                    np.array([each.epoch for each in self.recorded]),
+                    np.array([each.weights for each in self.recorded]),
+                )
+                if recipe is not None and len(self.recorded) > 1
                 else None
             ),
             history={name: tuple(values) for name, values in self.history.items()},
@@ -479,6 +509,8 @@ class _Recorder:
         )
 
     def _end_weights(self) -> Array:
+        if self.latest is not None and not self.complete:
+            return self.latest.weights
         return keras_recipe.flat(self.model.get_weights())
 
     def _model_predictions(self) -> Array | None:
