@@ -7,7 +7,7 @@ among the rounds, so that looking several times costs nothing of its coverage (B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
@@ -21,7 +21,7 @@ from whyfit.study.factors import compatible
 from whyfit.study.run import Laboratory
 from whyfit.study.search import Found, with_one_more
 
-ROUNDS = (64, 256, 512)
+ROUNDS = (64, 128, 256, 512)
 BASELINE_REPLICATES = 512
 REFUTED_BELOW = 0.10
 """A change that moves the success rate by less than this is not why the fit failed."""
@@ -33,6 +33,7 @@ RANDOM_SETS = 16
 
 
 Key = TypeVar("Key")
+Arms = tuple[Arm, ...]
 
 
 @dataclass(frozen=True)
@@ -80,15 +81,24 @@ def _rate(laboratory: Laboratory, changes: Arm) -> float:
     return laboratory.outcomes(changes, "confirmation").rate
 
 
-def _affordable_rounds(laboratory: Laboratory, arms: Iterable[Arm]) -> list[int]:
-    """The rounds that the rest of the budget pays for; the first always runs."""
-    arms = list(arms)
-    rounds = [ROUNDS[0]]
-    for replicates in ROUNDS[1:]:
-        price = sum(laboratory.cost(each, replicates) for each in arms)
-        if price <= laboratory.remaining and not laboratory.overdue:
-            rounds.append(replicates)
-    return rounds
+def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int) -> list[Key]:
+    """The groups of arms whose replicates the rest of the budget pays for, the cheapest first.
+
+    The first round always runs.
+    """
+    if replicates == ROUNDS[0]:
+        return list(groups)
+    if laboratory.overdue:
+        return []
+    prices = {
+        key: laboratory.price(arms, replicates, "confirmation") for key, arms in groups.items()
+    }
+    chosen, left = [], laboratory.remaining
+    for key in sorted(prices, key=lambda key: prices[key]):
+        if prices[key] <= left:
+            chosen.append(key)
+            left -= prices[key]
+    return chosen
 
 
 def _sufficient_sets(
@@ -103,11 +113,7 @@ def _sufficient_sets(
             related.update(dict.fromkeys(arm(*part) for part in combinations(changes, size)))
     _settle(laboratory, list(related), "candidates on fresh seeds")
     sufficient = [changes for changes in related if _rate(laboratory, changes) >= target]
-    minimal = [
-        changes
-        for changes in sufficient
-        if not any(set(other) < set(changes) for other in sufficient)
-    ]
+    minimal = minimal_sets(sufficient, set(laboratory.plan.proposed))
     fewest = min((len(changes) for changes in minimal), default=0)
     ranked = sorted(
         sufficient, key=lambda changes: (len(changes), -_rate(laboratory, changes), changes)
@@ -120,16 +126,34 @@ def _sufficient_sets(
     )
 
 
+def minimal_sets(sufficient: list[Arm], proposed: set[Change]) -> list[Arm]:
+    """Sets of which no proper subset is sufficient.
+
+    A set with a change that no finding proposes is not minimal either where a part of its factors
+    suffices at another level: with tanh alone sufficient, a larger learning rate beside leaky ReLU
+    says nothing of the learning rate. Otherwise levels near the target rate make verdicts a toss.
+    """
+
+    def needless(changes: Arm) -> bool:
+        factors = {change.factor for change in changes}
+        return any(
+            set(other) < set(changes)
+            or (not proposed >= set(changes) and {change.factor for change in other} < factors)
+            for other in sufficient
+        )
+
+    return [changes for changes in sufficient if not needless(changes)]
+
+
 def _settle(laboratory: Laboratory, arms: list[Arm], doing: str) -> None:
     """Add rounds to arms whose interval still holds the target rate."""
     target = laboratory.plan.target_rate
     confidence = 1.0 - 0.05 / len(ROUNDS)
     for replicates in ROUNDS:
-        if replicates not in _affordable_rounds(laboratory, arms):
-            return
-        laboratory.run(dict.fromkeys(arms, replicates), "confirmation", doing)
+        chosen = _affordable(laboratory, {changes: (changes,) for changes in arms}, replicates)
+        laboratory.run(dict.fromkeys(chosen, replicates), "confirmation", doing)
         open_arms = []
-        for changes in arms:
+        for changes in chosen:
             outcomes = laboratory.outcomes(changes, "confirmation")
             interval = rate_interval(outcomes.successes, outcomes.replicates, confidence)
             if interval.low < target < interval.high:
@@ -191,10 +215,10 @@ def _compared(
     compared: dict[Key, Comparison] = {}
     waiting = dict(pairs)
     for replicates in ROUNDS:
-        arms = list(dict.fromkeys(each for pair in waiting.values() for each in pair))
-        if not arms or replicates not in _affordable_rounds(laboratory, arms):
-            break
+        chosen = _affordable(laboratory, waiting, replicates)
+        arms = [each for key in chosen for each in waiting[key]]
         laboratory.run(dict.fromkeys(arms, replicates), "confirmation", doing)
+        waiting = {key: waiting[key] for key in chosen}
         for key, (with_, without) in list(waiting.items()):
             compared[key] = compare(
                 laboratory.outcomes(with_, "confirmation"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -101,6 +101,15 @@ class Laboratory:
         """Modelled seconds of an arm."""
         recipe = factors.apply(arm, self.fit, self.recipe)
         return cost.seconds(recipe, len(self._x), replicates)
+
+    def price(self, arms: Iterable[Arm], replicates: int, phase: Phase) -> float:
+        """Modelled seconds of what these arms still lack to have so many replicates."""
+        total = 0.0
+        for arm in dict.fromkeys(arms):
+            have = BLOCK * len(self._blocks.get((arm, phase), []))
+            if have < replicates:
+                total += self.cost(arm, replicates - have)
+        return total
 
     @property
     def remaining(self) -> float:

@@ -33,7 +33,7 @@ SLACK = 0.1
 """Distance below the target rate within which a candidate still goes to confirmation: two standard
 deviations of a rate of 0.7 on 64 replicates are 0.11."""
 
-LEVELS = 2
+LEVELS = 3
 """Levels of one combination of factors that go on to confirmation."""
 
 SHARE_OF_BUDGET = {"singles": 0.25, "pairs": 0.3, "down": 0.1}
@@ -56,12 +56,18 @@ def search(laboratory: Laboratory) -> Found:
     best = _best_levels(laboratory, levels)
     sufficient = {change for change in levels if _rate(laboratory, arm(change)) >= _bar(laboratory)}
     _pairs(laboratory, levels, plausible, sufficient, notes)
-    _down(laboratory, best, plausible, sufficient)
+    if not any(_clearly_works(laboratory, change) for change in sufficient):
+        # Beside one change that works, only sets of two could count, and all pairs were tried.
+        _down(laboratory, best, plausible, sufficient)
     return Found(_candidates(laboratory), best, tuple(notes))
 
 
 def _bar(laboratory: Laboratory) -> float:
     return laboratory.plan.target_rate - SLACK
+
+
+def _clearly_works(laboratory: Laboratory, change: Change) -> bool:
+    return _rate(laboratory, arm(change)) >= laboratory.plan.target_rate + SLACK
 
 
 def _outcomes(laboratory: Laboratory, changes: Arm) -> Outcomes:
@@ -151,15 +157,26 @@ def _pairs(
     sufficient: set[Change],
     notes: list[str],
 ) -> None:
-    """All pairs with at least one plausible member, the likeliest first, then a closer look."""
+    """All pairs with at least one plausible member, the likeliest first, then a closer look.
+
+    Where a factor clearly works alone, it is paired only as findings propose (see `minimal_sets`).
+    """
+    proposed = set(laboratory.plan.proposed)
+    alone = {change.factor for change in sufficient if _clearly_works(laboratory, change)}
     pairs = [
         pair
         for pair in combinations(levels, 2)
         if compatible(*pair)
         and not sufficient & set(pair)
         and (pair[0] in plausible or pair[1] in plausible)
+        and (proposed >= set(pair) or not alone & {change.factor for change in pair})
     ]
-    pairs.sort(key=lambda pair: -sum(change in plausible for change in pair))
+    pairs.sort(
+        key=lambda pair: (
+            -sum(change in plausible for change in pair),
+            laboratory.cost(arm(*pair), PAIR),
+        )
+    )
     chosen, left_out = _affordable(
         laboratory, (arm(*pair) for pair in pairs), PAIR, _allowance(laboratory, "pairs")
     )

@@ -20,6 +20,7 @@ struct Linear {
   template <int N>
   void add_slope_times(Vector<Real>, Vector<Real>* const (&sums)[N],
                        const Vector<Real> (&terms)[N]) const {
+    #pragma GCC unroll 8
     for (int i = 0; i < N; ++i) *sums[i] += terms[i];
   }
 };
@@ -37,6 +38,7 @@ struct Relu {
   [[gnu::always_inline]] void add_slope_times(Vector<Real> a, Vector<Real>* const (&sums)[N],
                                               const Vector<Real> (&terms)[N]) const {
     Positive<Real> on(a);
+    #pragma GCC unroll 8
     for (int i = 0; i < N; ++i) on.add(*sums[i], terms[i]);
   }
 };
@@ -55,6 +57,7 @@ struct LeakyRelu {
   template <int N>
   [[gnu::always_inline]] void add_slope_times(Vector<Real> a, Vector<Real>* const (&sums)[N],
                                               const Vector<Real> (&terms)[N]) const {
+    #pragma GCC unroll 8
     for (int i = 0; i < N; ++i) *sums[i] += a > Real(0) ? terms[i] : terms[i] * slope;
   }
 };

@@ -49,18 +49,24 @@ template <class Real, class F, int S, int U, class Rows>
 inline void forward_tile(const F& f, const Rows& rows, const Weights<Real>& layer, int unit,
                          Vector<Real>* out) {
   Vector<Real> sum[S][U];
+  #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) {
     Vector<Real> bias = layer.bias ? layer.bias[unit + u] : Vector<Real>{};
+    #pragma GCC unroll 8
     for (int s = 0; s < S; ++s) sum[s][u] = bias;
   }
   const Vector<Real>* kernel = layer.kernel + unit;
   for (int i = 0; i < layer.inputs; ++i, kernel += layer.units) {
+    #pragma GCC unroll 8
     for (int s = 0; s < S; ++s) {
       auto value = rows.at(s, i);
+      #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) sum[s][u] += value * kernel[u];
     }
   }
+  #pragma GCC unroll 8
   for (int s = 0; s < S; ++s)
+    #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) out[s * layer.units + unit + u] = f.value(sum[s][u]);
 }
 
@@ -95,29 +101,38 @@ inline void gradient_tile(const Rows& rows, const Vector<Real>* delta, int sampl
   Vector<Real> bias[U] = {};
   for (int s = 0; s < samples; ++s) {
     const Vector<Real>* row = delta + s * gradient.units + unit;
+    #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) {
       auto value = rows.at(s, input + i);
+      #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) sum[i][u] += value * row[u];
     }
     if constexpr (kBias)
+      #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) bias[u] += row[u];
   }
+  #pragma GCC unroll 8
   for (int i = 0; i < I; ++i)
+    #pragma GCC unroll 8
     for (int u = 0; u < U; ++u)
       gradient.kernel[(input + i) * gradient.units + unit + u] = sum[i][u];
   if constexpr (kBias)
+    #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) gradient.bias[unit + u] = bias[u];
 }
 
 template <class Real, int U, class Rows>
 inline void gradient_units(const Rows& rows, const Vector<Real>* delta, int samples,
                            const Weights<Real>& gradient, int unit) {
-  // The bias rides along with the first input, which reads the same deltas.
-  int i = 1;
-  if (gradient.bias)
+  // The bias rides along with the first inputs, which read the same deltas.
+  int i = 0;
+  if (gradient.bias && gradient.inputs >= kTileRows) {
+    gradient_tile<Real, kTileRows, U, true>(rows, delta, samples, gradient, 0, unit);
+    i = kTileRows;
+  } else if (gradient.bias) {
     gradient_tile<Real, 1, U, true>(rows, delta, samples, gradient, 0, unit);
-  else
-    gradient_tile<Real, 1, U, false>(rows, delta, samples, gradient, 0, unit);
+    i = 1;
+  }
   for (; i + kTileRows <= gradient.inputs; i += kTileRows)
     gradient_tile<Real, kTileRows, U, false>(rows, delta, samples, gradient, i, unit);
   for (; i < gradient.inputs; ++i)
@@ -145,11 +160,15 @@ inline void delta_tile(const F& f, const Vector<Real>* delta, const Weights<Real
   Vector<Real> sum[S][I] = {};
   const Vector<Real>* kernel = layer.kernel + column * layer.units;
   for (int u = 0; u < layer.units; ++u)
+    #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) {
       Vector<Real> weight = kernel[i * layer.units + u];
+      #pragma GCC unroll 8
       for (int s = 0; s < S; ++s) sum[s][i] += delta[s * layer.units + u] * weight;
     }
+  #pragma GCC unroll 8
   for (int s = 0; s < S; ++s)
+    #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) {
       int at = s * layer.inputs + column + i;
       out[at] = f.times_slope(input[at], sum[s][i]);

@@ -42,6 +42,7 @@ struct Unit {
 template <class Real, int I>
 inline Unit<Real, I> load_unit(const Shallow<Real>& net, int unit) {
   Unit<Real, I> loaded;
+  #pragma GCC unroll 8
   for (int i = 0; i < I; ++i) loaded.kernel[i] = net.hidden.kernel[i * net.hidden.units + unit];
   loaded.bias = net.hidden.bias[unit];
   loaded.out = net.output.kernel[unit];
@@ -50,6 +51,7 @@ inline Unit<Real, I> load_unit(const Shallow<Real>& net, int unit) {
 
 template <class Real, int I>
 inline void store_gradient(const Shallow<Real>& net, int unit, const Unit<Real, I>& sum) {
+  #pragma GCC unroll 8
   for (int i = 0; i < I; ++i)
     net.hidden_gradient.kernel[i * net.hidden.units + unit] = sum.kernel[i];
   net.hidden_gradient.bias[unit] = sum.bias;
@@ -59,6 +61,7 @@ inline void store_gradient(const Shallow<Real>& net, int unit, const Unit<Real, 
 template <class Real, class F, int I, class Rows>
 [[gnu::always_inline]] inline Vector<Real> unit_value(const F& f, const Unit<Real, I>& unit, const Rows& x, int sample) {
   Vector<Real> z = unit.bias;
+  #pragma GCC unroll 8
   for (int i = 0; i < I; ++i) z += x.at(sample, i) * unit.kernel[i];
   return f.value(z);
 }
@@ -74,6 +77,7 @@ template <class Real, class F, int I, class Rows>
   if constexpr (F::kCheap) {
     Vector<Real>* sums[I + 1];
     Vector<Real> terms[I + 1];
+    #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) {
       sums[i] = &sum.kernel[i];
       terms[i] = delta * x.at(sample, i);
@@ -84,6 +88,7 @@ template <class Real, class F, int I, class Rows>
   } else {
     sum.out += delta * value;
     Vector<Real> unit_delta = f.times_slope(value, delta * unit.out);
+    #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) sum.kernel[i] += x.at(sample, i) * unit_delta;
     sum.bias += unit_delta;
   }
@@ -96,6 +101,7 @@ inline Unit<Real, I> finish_gradient(const Unit<Real, I>& sum, const Unit<Real, 
   if constexpr (!F::kCheap) return sum;
   Unit<Real, I> gradient;
   gradient.out = unit.bias * sum.bias;
+  #pragma GCC unroll 8
   for (int i = 0; i < I; ++i) {
     gradient.out += unit.kernel[i] * sum.kernel[i];
     gradient.kernel[i] = unit.out * sum.kernel[i];
@@ -108,12 +114,14 @@ inline Unit<Real, I> finish_gradient(const Unit<Real, I>& sum, const Unit<Real, 
 template <class Real, class F, class L, int I, int U, class Rows>
 Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y, int samples) {
   Unit<Real, I> unit[U], sum[U];
+  #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, u);
   const Vector<Real> output_bias = net.output.bias[0];
   const Real share = Real(1) / Real(samples);
   Vector<Real> loss = {}, bias_sum = {};
   for (int s = 0; s < samples; ++s) {
     Vector<Real> value[U], prediction = output_bias;
+    #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) {
       value[u] = unit_value<Real, F, I>(f, unit[u], x, s);
       prediction += value[u] * unit[u].out;
@@ -122,8 +130,10 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
     loss += L::value(error);
     Vector<Real> delta = L::slope(error) * share;
     bias_sum += delta;
+    #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) add_gradient<Real, F, I>(f, sum[u], unit[u], x, s, value[u], delta);
   }
+  #pragma GCC unroll 8
   for (int u = 0; u < U; ++u)
     store_gradient<Real, I>(net, u, finish_gradient<Real, F, I>(sum[u], unit[u]));
   net.output_gradient.bias[0] = bias_sum;
@@ -133,9 +143,11 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
 template <class Real, class F, int I, int U, class Rows>
 inline void forward_units(const F& f, const Shallow<Real>& net, const Rows& x, int samples, int first) {
   Unit<Real, I> unit[U];
+  #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, first + u);
   for (int s = 0; s < samples; ++s) {
     Vector<Real> prediction = net.prediction[s];
+    #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) {
       Vector<Real> value = unit_value<Real, F, I>(f, unit[u], x, s);
       if constexpr (!F::kCheap) net.unit_output[s * net.hidden.units + first + u] = value;
@@ -148,9 +160,11 @@ inline void forward_units(const F& f, const Shallow<Real>& net, const Rows& x, i
 template <class Real, class F, int I, int U, class Rows>
 inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, int samples, int first) {
   Unit<Real, I> unit[U], sum[U];
+  #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, first + u);
   for (int s = 0; s < samples; ++s) {
     Vector<Real> delta = net.prediction[s];
+    #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) {
       Vector<Real> value;
       if constexpr (F::kCheap)
@@ -160,6 +174,7 @@ inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, 
       add_gradient<Real, F, I>(f, sum[u], unit[u], x, s, value, delta);
     }
   }
+  #pragma GCC unroll 8
   for (int u = 0; u < U; ++u)
     store_gradient<Real, I>(net, first + u, finish_gradient<Real, F, I>(sum[u], unit[u]));
 }
