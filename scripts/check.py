@@ -15,6 +15,7 @@ CHECKS = (
     ("lint", [BIN / "ruff", "check"]),
     ("layers", [BIN / "lint-imports"]),
     ("types", [BIN / "basedpyright"]),
+    ("docs", [BIN / "mkdocs", "build", "--strict", "--quiet"]),
     ("tests", [BIN / "python", "-m", "pytest", *sys.argv[1:]]),
 )
 

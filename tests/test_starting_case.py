@@ -166,5 +166,7 @@ def test_the_same_seed_gives_the_same_report(tmp_path: Path):
         folder.mkdir()
         _answer, report = run(folder, "--fast", "--seed", "2")
         del report["seconds"]
+        assert report["command"] == "whyfit run --strict --fast --seed 2 sine_relu.py"
+        assert len(report["figures"]) == 1
         reports.append(report)
     assert reports[0] == reports[1]

@@ -152,10 +152,10 @@ def test_snapshots_end_at_the_fit():
     assert last.curve == pytest.approx(fit.samples.yours, rel=1e-3, abs=1e-3)
 
 
-def test_thirty_other_starts_are_kept():
+def test_thirty_fits_are_kept_with_theirs():
     fit = report_named("starting_case").fits[0]
     assert fit.samples is not None
-    assert len(fit.samples.arms[0].curves) == 30
+    assert len(fit.samples.arms[0].curves) == 29
     assert not fit.arms[fit.samples.arms[0].arm].changes
 
 

@@ -338,7 +338,7 @@ def front(name: str, panel: FitPanel) -> str:
             ls="-.",
         )
         axes.axhline(100 * panel.criterion.target_rate, color=TARGET, lw=0.8)
-        axes.set_xticks([each.changes for each in panel.front])
+        axes.set_xticks(range(int(sizes.max()) + 1))
         axes.set_ylim(-4, 104)
         axes.set_xlabel("changes")
         axes.set_ylabel("success, %")

@@ -15,7 +15,7 @@ from whyfit.report.panels.values import Number, Series, in_x_units, rounded, ser
 from whyfit.study.verdict import describe
 
 MOST_HINGES = 100
-MOST_SAMPLE_POINTS, BASELINE_SAMPLES, OTHER_SAMPLES = 120, 30, 7
+MOST_SAMPLE_POINTS, BASELINE_SAMPLES, OTHER_SAMPLES = 120, 29, 7
 
 
 @dataclass(frozen=True)

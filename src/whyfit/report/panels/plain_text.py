@@ -74,5 +74,9 @@ def _clipped(value: Any, most: int) -> Any:
 
 
 def _numbers(values: tuple[Any, ...]) -> bool:
-    """Whether a tuple is a series of numbers, the bulk of a report, which has no text in it."""
-    return all(each is None or isinstance(each, float) for each in values)
+    """Whether a tuple is a series of numbers, the bulk of a report, which has no text in it.
+
+    Tuples of panels hold one kind of value, beside None for what is not a finite number.
+    """
+    first = next((each for each in values if each is not None), 0.0)
+    return isinstance(first, (float, int))
