@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,17 @@ def test_it_fits_a_terminal(name: str):
     assert max(len(line) for line in lines) <= 80
     # One line for the rule above and one for the files come from the command line.
     assert len(lines) <= 23
+
+
+def test_with_more_causes_the_plot_makes_room():
+    report = report_named("starting_case")
+    fit = report.fits[0]
+    first = next(cause for cause in fit.causes if cause.status == "confirmed")
+    more = replace(fit, causes=(first, *fit.causes))
+    out = io.StringIO()
+    text.render(replace(report, fits=(more,)), Console(file=out, width=80, highlight=False))
+    assert len(out.getvalue().splitlines()) <= 23
+    assert out.getvalue().count(f"✓ {first.cause}") == 2
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from whyfit.report.drawing import curves
+from whyfit.report.drawing import curves, several_inputs, study, training
+from whyfit.report.drawing.canvas import MOST_NAMED
 from whyfit.report.panels.conclusions import number
 from whyfit.report.panels.fit import FitPanel
 from whyfit.report.panels.values import Number, percent
@@ -89,7 +90,7 @@ def _parts(panel: FitPanel, prefix: str) -> Named:
     if parts is None or curve is None:
         return _named(panel, "parts", "", (), (), ())
     dead = curves.dead_units(panel)
-    many = len(parts.names) > curves.MOST_NAMED
+    many = len(parts.names) > MOST_NAMED
     keys = [
         (
             "dead" if at + 1 in dead else f"unit dash-{at % 4}",
@@ -125,7 +126,7 @@ def _units(panel: FitPanel, prefix: str) -> Named:
 def _loss(panel: FitPanel, prefix: str) -> Named:
     course = panel.training
     epochs = [float(epoch) for epoch in course.epochs]
-    svg = curves.loss(f"{prefix}-loss", panel)
+    svg = training.loss(f"{prefix}-loss", panel)
     return _named(
         panel, "loss", svg, [("fit solid", "loss")], ("epoch", "loss"), (epochs, course.loss)
     )
@@ -138,12 +139,12 @@ def _tracks(panel: FitPanel, prefix: str) -> Named:
         ("dead" if at + 1 in dead else f"unit dash-{at % 4}", f"unit {at + 1}")
         for at in range(len(course.tracks))
     ]
-    if len(keys) > curves.MOST_NAMED:
+    if len(keys) > MOST_NAMED:
         keys = [("unit dash-0", "one unit each"), *([("dead", "off at the end")] if dead else [])]
     keys.append(("band", "range of the data"))
     epochs = [float(epoch) for epoch in course.track_epochs]
     head = ("epoch", *(f"unit {at + 1}" for at in range(len(course.tracks))))
-    svg = curves.tracks(f"{prefix}-tracks", panel)
+    svg = training.tracks(f"{prefix}-tracks", panel)
     return _named(panel, "tracks", svg, keys, head, (epochs, *course.tracks))
 
 
@@ -159,7 +160,7 @@ def _capacity(panel: FitPanel, prefix: str) -> Named:
     ]
     bends = [float(at) for at in range(len(bounds.reached))]
     head = ("bends", "best curve found", "proven lower bound")
-    svg = curves.capacity(f"{prefix}-capacity", panel)
+    svg = study.capacity(f"{prefix}-capacity", panel)
     return _named(panel, "capacity", svg, keys, head, (bends, bounds.reached, bounds.floors))
 
 
@@ -184,7 +185,7 @@ def _mended(panel: FitPanel, prefix: str) -> Named:
 
 
 def _front(panel: FitPanel, prefix: str) -> Named:
-    svg = curves.front(f"{prefix}-front", panel)
+    svg = study.front(f"{prefix}-front", panel)
     keys = [
         ("fixed", "best of so many changes"),
         ("dot-key muted", "a set of changes"),
@@ -203,7 +204,7 @@ def _agreement(panel: FitPanel, prefix: str) -> Named:
     several = panel.inputs
     if several is None:
         return _named(panel, "agreement", "", (), (), ())
-    svg = curves.agreement(f"{prefix}-agreement", panel)
+    svg = several_inputs.agreement(f"{prefix}-agreement", panel)
     keys = [("dot-key fit", "a sample"), ("target", "predicted = true")]
     columns = (several.target, several.fit, several.residual)
     return _named(
@@ -215,7 +216,7 @@ def _by_input(panel: FitPanel, prefix: str) -> Named:
     several = panel.inputs
     if several is None:
         return _named(panel, "by_input", "", (), (), ())
-    svg = curves.by_input(f"{prefix}-by-input", panel)
+    svg = several_inputs.by_input(f"{prefix}-by-input", panel)
     head = (*(f"input {each.column}" for each in several.columns), "target minus fit")
     columns = (*(each.values for each in several.columns), several.residual)
     return _named(panel, "by_input", svg, [("dot-key residual", "target minus fit")], head, columns)
@@ -230,4 +231,6 @@ def _slices(panel: FitPanel, prefix: str) -> Named:
     for each in several.columns:
         head += [f"input {each.column}", "fit there"]
         columns += [each.slice_x, each.slice_fit]
-    return _named(panel, "slices", curves.slices(f"{prefix}-slices", panel), [FIT], head, columns)
+    return _named(
+        panel, "slices", several_inputs.slices(f"{prefix}-slices", panel), [FIT], head, columns
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import textwrap
 from itertools import takewhile
@@ -25,6 +26,9 @@ STATUS_MARKS = {
     "not-tested": ("–", "-"),
 }
 MOST_OPEN = 2
+MOST_LINES = 23
+"""Of a fit; the command line adds a rule above and the files below."""
+
 STATUS_ORDER = ("confirmed", "undecided", "refuted", "not-tested")
 
 
@@ -42,10 +46,26 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
 
 def _render_fit(report: Report, panel: FitPanel, console: Console, verbosity: int) -> None:
     _wrapped(console, _facts(report, panel), style="dim")
+    height, others = _room(panel, console, verbosity)
     if panel.curve is not None and console.width >= 60:
         width = min(console.width, 80) - 4
-        for line in plot(panel.curve, width=width, height=4, plain=_plain(console)):
+        for line in plot(panel.curve, width=width, height=height, plain=_plain(console)):
             console.print(Text("  " + line), no_wrap=True, overflow="crop")
+    _answer(panel, console, verbosity, others)
+
+
+def _room(panel: FitPanel, console: Console, verbosity: int) -> tuple[int, int]:
+    """Lines for the plot, and how many other fixes to name: with many causes to tell both shrink."""
+    for height, others in ((4, 2), (3, 2), (2, 2), (2, 1)):
+        written = io.StringIO()
+        trial = Console(file=written, width=console.width, highlight=False)
+        _answer(panel, trial, verbosity, others)
+        if 1 + height + written.getvalue().count("\n") <= MOST_LINES:
+            return height, others
+    return 2, 1
+
+
+def _answer(panel: FitPanel, console: Console, verbosity: int, others: int) -> None:
     if verbosity > 0:
         _wrapped(console, panel.headline, style="bold")
         _all_causes(panel, console)
@@ -56,7 +76,7 @@ def _render_fit(report: Report, panel: FitPanel, console: Console, verbosity: in
         _wrapped(console, f"Not to blame: {', '.join(blameless)}.")
     if panel.fix_sentence:
         _wrapped(console, panel.fix_sentence)
-    for fix in panel.fixes[1:3]:
+    for fix in panel.fixes[1 : 1 + others]:
         _wrapped(console, f"Or: {_fix_words(fix)}", indent=2)
     _diff(panel, console)
     if verbosity > 0:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator, FuncFormatter, MaxNLocator, NullFormatter
+
+from whyfit.report.panels.values import Number
 
 # Okabe & Ito's palette, safe for the colour-blind; each is a placeholder for a CSS variable.
 TARGET, MUTED = "#010203", "#7f7f81"
@@ -59,6 +62,9 @@ STYLE: dict[Any, Any] = {
 
 WIDTH = 5.2
 """Inches; the page scales the figure."""
+
+MOST_NAMED = 8
+"""With more lines than this in a figure they are not named one by one."""
 
 Draw = Callable[[Figure], Any]
 
@@ -127,3 +133,8 @@ def _keep_text_plain(axes: Axes) -> None:
     texts = (*axes.get_xticklabels(), *axes.get_yticklabels(), *axes.texts, axes.title)
     for text in texts:
         text.set_parse_math(False)
+
+
+def floats(values: Sequence[Number]) -> np.ndarray:
+    """Numbers for drawing, NaN where there is none."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

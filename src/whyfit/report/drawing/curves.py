@@ -1,4 +1,4 @@
-"""Figures of the fit itself: the curve, its parts, how it got there, what it could be."""
+"""Figures of the fit itself: the curve beside others, its parts, and its units."""
 
 from __future__ import annotations
 
@@ -10,25 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from whyfit.report.drawing.canvas import (
-    BAND,
     DASHES,
     FIT,
     FIXED,
+    MOST_NAMED,
     MUTED,
     RESIDUAL,
     TARGET,
     UNIT,
+    floats,
     svg,
 )
 from whyfit.report.panels.fit import FitPanel
 from whyfit.report.panels.values import Number
-
-MOST_NAMED = 8
-
-
-def floats(values: Sequence[Number]) -> np.ndarray:
-    """Numbers for drawing, NaN where there is none."""
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def is_scattered(target: Sequence[Number]) -> bool:
@@ -174,173 +168,3 @@ def unit_rows(name: str, panel: FitPanel) -> str:
         axes.set_xlabel("x")
 
     return svg(name, draw, 0.75 + 0.27 * len(shown))
-
-
-def loss(name: str, panel: FitPanel) -> str:
-    """Loss by epoch."""
-    course = panel.training
-    losses = floats(course.loss)
-    if not len(losses) or not np.any(np.isfinite(losses)):
-        return ""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.plot(course.epochs, losses, color=FIT, lw=1.6)
-        if np.all(losses[np.isfinite(losses)] > 0):
-            axes.set_yscale("log")
-        axes.set_xlabel("epoch")
-
-    return svg(name, draw, 2.2)
-
-
-def tracks(name: str, panel: FitPanel) -> str:
-    """Where the units of the first layer bend, by epoch; the band is the range of the data."""
-    course, curve = panel.training, panel.curve
-    if not course.tracks or curve is None:
-        return ""
-    low, high = float(floats(curve.x)[0]), float(floats(curve.x)[-1])
-    died = {unit.unit for unit in panel.units if unit.layer == 1 and unit.state_at_end == "off"}
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.axhspan(low, high, color=BAND, alpha=0.15, lw=0)
-        for at, track in enumerate(course.tracks):
-            dead = at + 1 in died
-            axes.plot(
-                course.track_epochs,
-                floats(track),
-                color=MUTED if dead else UNIT,
-                ls=":" if dead else DASHES[at % len(DASHES)],
-                lw=1.5,
-            )
-            place = floats(track)[-1]
-            if len(course.tracks) <= MOST_NAMED and np.isfinite(place):
-                axes.annotate(
-                    f" {at + 1}",
-                    (course.track_epochs[-1], place),
-                    color=MUTED if dead else UNIT,
-                    va="center",
-                    annotation_clip=True,
-                )
-        margin = 0.6 * (high - low or 1.0)
-        axes.set_ylim(low - margin, high + margin)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("bends at x")
-
-    return svg(name, draw, 2.6)
-
-
-def capacity(name: str, panel: FitPanel) -> str:
-    """Bends against the least error possible, with the person's own fit as a line."""
-    bounds = panel.capacity
-    if bounds is None or panel.unexplained_variance is None or not bounds.reached:
-        return ""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        bends = np.arange(len(bounds.reached))
-        reached = np.maximum(floats(bounds.reached), 1e-9)
-        axes.plot(bends, reached, color=FIXED, marker="o", lw=1.6, ls="-.")
-        floors = np.maximum(floats(bounds.floors), 1e-9)
-        axes.plot(np.arange(len(floors)), floors, color=MUTED, marker="v", ls=":", lw=1.2)
-        own = panel.unexplained_variance or 1e-9
-        axes.axhline(own, color=FIT, ls="--", lw=1.8)
-        axes.axhline(panel.criterion.tolerance, color=TARGET, lw=0.8)
-        axes.set_yscale("log")
-        axes.set_xticks(bends[:: max(1, len(bends) // 8)])
-        axes.set_xlabel("bends")
-
-    return svg(name, draw, 2.5)
-
-
-def agreement(name: str, panel: FitPanel) -> str:
-    """Predicted against true."""
-    several = panel.inputs
-    if several is None:
-        return ""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        target, fit = floats(several.target), floats(several.fit)
-        axes.plot(target, fit, color=FIT, ls="", marker=".", ms=4, alpha=0.7)
-        ends = [float(np.nanmin(target)), float(np.nanmax(target))]
-        axes.plot(ends, ends, color=TARGET, lw=1.2)
-        axes.set_xlabel("true")
-        axes.set_ylabel("predicted")
-
-    return svg(name, draw, 3.2)
-
-
-def by_input(name: str, panel: FitPanel) -> str:
-    """The residual by each input."""
-    several = panel.inputs
-    if several is None or not several.columns:
-        return ""
-
-    def draw(figure: Figure) -> None:
-        grid = _grid(figure, len(several.columns))
-        for axes, column in zip(grid, several.columns, strict=False):
-            values, left = floats(column.values), floats(several.residual)
-            axes.plot(values, left, color=RESIDUAL, ls="", marker=".", ms=3, alpha=0.7)
-            axes.axhline(0.0, color=MUTED, lw=0.8)
-            axes.set_xlabel(f"input {column.column}")
-
-    return svg(name, draw, 2.1 * _rows(len(several.columns)))
-
-
-def slices(name: str, panel: FitPanel) -> str:
-    """The fit along each input, the others at their medians."""
-    several = panel.inputs
-    if several is None or not any(column.slice_fit for column in several.columns):
-        return ""
-
-    def draw(figure: Figure) -> None:
-        grid = _grid(figure, len(several.columns))
-        for axes, column in zip(grid, several.columns, strict=False):
-            axes.plot(floats(column.slice_x), floats(column.slice_fit), color=FIT, lw=1.8, ls="--")
-            axes.set_xlabel(f"input {column.column}")
-
-    return svg(name, draw, 2.1 * _rows(len(several.columns)))
-
-
-def _rows(count: int) -> int:
-    return -(-count // 2)
-
-
-def _grid(figure: Figure, count: int) -> list[Axes]:
-    axes = figure.subplots(_rows(count), min(2, count), sharey=True, squeeze=False)
-    axes = list(axes.ravel())
-    for each in axes[count:]:
-        each.set_visible(False)
-    return axes
-
-
-def front(name: str, panel: FitPanel) -> str:
-    """Success by number of changes: every judged arm, and the best of each number."""
-    if len(panel.front) < 2:
-        return ""
-    random = np.random.default_rng(0)
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        judged = [arm for arm in panel.arms if arm.phase == "confirmation"]
-        sizes = np.array([len(arm.changes) for arm in judged], dtype=np.float64)
-        rates = np.array([arm.success_rate for arm in judged])
-        spread = random.uniform(-0.12, 0.12, len(judged)) * (sizes > 0)
-        axes.plot(sizes + spread, 100 * rates, color=MUTED, ls="", marker=".", ms=4)
-        best = [panel.arms[each.arm] for each in panel.front]
-        axes.plot(
-            [each.changes for each in panel.front],
-            [100 * arm.success_rate for arm in best],
-            color=FIXED,
-            marker="o",
-            lw=1.8,
-            ls="-.",
-        )
-        axes.axhline(100 * panel.criterion.target_rate, color=TARGET, lw=0.8)
-        axes.set_xticks(range(int(sizes.max()) + 1))
-        axes.set_ylim(-4, 104)
-        axes.set_xlabel("changes")
-        axes.set_ylabel("success, %")
-
-    return svg(name, draw, 2.5)
