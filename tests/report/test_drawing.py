@@ -97,6 +97,17 @@ def test_a_dead_unit_is_drawn_as_one():
         assert keys[f"unit {unit} (off)"] == "dead"
 
 
+def test_small_numbers_keep_their_digits_on_an_axis():
+    def draw(figure):
+        axes = figure.subplots()
+        axes.plot([1, 2], [1e-5, 1.0])
+        axes.set_yscale("log")
+
+    drawn = canvas.svg("name", draw, 2.0)
+    assert ">0.001<" in drawn or ">0.0001<" in drawn
+    assert not re.search(r' d="[^"]*\.\d{3}', drawn)
+
+
 def test_text_of_others_is_not_mathematics():
     def draw(figure):
         axes = figure.subplots()

@@ -114,12 +114,17 @@ def _cleaned(text: str, frame: str) -> str:
     text = re.sub(r"<style.*?</style>", "", text, flags=re.S)
     text = re.sub(r"font(-size|-family)?: [^;\"]*;? ?", "", text)
     text = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", text)
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
+    text = re.sub(r' (?:d|x|y|x1|y1|x2|y2|transform|width|height)="[^"]*"', _with_few_digits, text)
     for colour, variable in VARIABLES.items():
         text = re.sub(re.escape(colour), variable, text, flags=re.I)
     text = text.replace("xlink:href", "href")
     text = re.sub(r"\s*\n\s*(?=[LMQCz\"])", "", text)
     return re.sub(r"\s*\n\s*", "\n", text).strip()
+
+
+def _with_few_digits(attribute: re.Match[str]) -> str:
+    """A hundredth of a point is finer than any screen; labels, being no attributes, keep all digits."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", attribute.group())
 
 
 def _keep_text_plain(axes: Axes) -> None:
