@@ -195,6 +195,16 @@ def test_enhancements(browser: Any, folder: Path):
         assert visit.complaints == []
 
 
+def test_many_units_have_a_box_each(browser: Any, folder: Path):
+    with Visit(browser, folder, "healthy") as visit:
+        parts = visit.tab.locator("#fit1-parts")
+        assert parts.locator("input[type=checkbox]").count() == 16
+        parts.get_by_label("unit 16", exact=True).uncheck()
+        assert not parts.locator(".plot .unit-16 path").first.is_visible()
+        assert parts.locator(".plot .unit-1 path").first.is_visible()
+        assert visit.complaints == []
+
+
 def test_the_patch_can_be_copied(browser: Any, folder: Path):
     with Visit(browser, folder, "starting_case") as visit:
         visit.context.grant_permissions(["clipboard-read", "clipboard-write"])

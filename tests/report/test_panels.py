@@ -186,6 +186,7 @@ def test_the_diverged_fit_has_no_error_and_says_so():
     fit = report_named("diverged").fits[0]
     assert fit.unexplained_variance is None
     assert "not a finite number" in fit.headline
+    assert fit.not_to_blame == ()  # nothing mends it, so nothing can be ruled out
     assert not fit.pieces
     assert report_of(diverged(), budget=0.1).fits[0].headline
 

@@ -95,8 +95,11 @@ def fix_sentence(said: FitDiagnosis) -> str:
 
 
 def not_to_blame(said: FitDiagnosis) -> tuple[str, ...]:
-    """What people blame and what was refuted, by short names."""
-    if said.study is None:
+    """What people blame and what was refuted, by short names.
+
+    Empty where no set of changes works: what does not help alone may still be needed then.
+    """
+    if said.study is None or not any(each.counts for each in said.study.sets):
         return ()
     words = {factor.name: factor.phrase for factor in factors.FACTORS}
     blameless = [words[each.factor] for each in said.study.blamed if each.answer == "no"]

@@ -22,16 +22,22 @@
     diff.before(button);
   }
 
-  // One checkbox a unit in the key of the parts.
+  // One checkbox a unit: in the key of the parts where it names the units, else a row of their own.
   for (const figure of document.querySelectorAll('figure[data-kind="parts"]')) {
-    figure.querySelectorAll(".keys li").forEach((item, at) => {
-      const line = figure.querySelector(`.plot .unit-${at + 1}`);
-      if (!line) return;
+    const keys = figure.querySelector(".keys");
+    const named = new Map();
+    for (const item of keys.children) {
+      const unit = /^\s*unit (\d+)/.exec(item.textContent);
+      if (unit) named.set(Number(unit[1]), item);
+    }
+    for (let unit = 1; ; unit += 1) {
+      const line = figure.querySelector(`.plot .unit-${unit}`);
+      if (!line) break;
       const box = make("input", { type: "checkbox", checked: true });
       box.addEventListener("change", () => line.classList.toggle("gone", !box.checked));
-      const label = make("label", {}, box, ...item.childNodes);
-      item.append(label);
-    });
+      const item = named.get(unit) ?? keys.appendChild(make("li", {}, `unit ${unit}`));
+      item.append(make("label", {}, box, ...item.childNodes));
+    }
   }
 
   // A slider over the snapshots of the curve.
