@@ -56,13 +56,13 @@ def _render_fit(report: Report, panel: FitPanel, console: Console, verbosity: in
 
 def _room(panel: FitPanel, console: Console, verbosity: int) -> tuple[int, int]:
     """Lines for the plot, and how many other fixes to name: with many causes to tell both shrink."""
-    for height, others in ((4, 2), (3, 2), (2, 2), (2, 1)):
+    for height, others in ((4, 2), (3, 2), (2, 2), (2, 1), (2, 0)):
         written = io.StringIO()
         trial = Console(file=written, width=console.width, highlight=False)
         _answer(panel, trial, verbosity, others)
         if 1 + height + written.getvalue().count("\n") <= MOST_LINES:
             return height, others
-    return 2, 1
+    return 2, 0
 
 
 def _answer(panel: FitPanel, console: Console, verbosity: int, others: int) -> None:
@@ -216,8 +216,8 @@ def _diff(panel: FitPanel, console: Console) -> None:
     if fix.diff is not None:
         for line in _short_diff(fix.diff, max(30, min(console.width, 80)) - 2):
             console.print(Text("  " + _printable(line, console)), no_wrap=True, overflow="crop")
-    for word in fix.words:
-        _wrapped(console, f"{word}.", indent=2)
+    if fix.words:
+        _wrapped(console, f"By hand: {'; '.join(dict.fromkeys(fix.words))}.", indent=2)
 
 
 def _short_diff(diff: str, width: int) -> list[str]:
