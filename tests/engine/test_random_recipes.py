@@ -69,7 +69,7 @@ def recipe_from(choice: dict[str, Any]) -> Recipe:
     )
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(CHOICES)
 def test_random_recipes(choice: dict[str, Any]):
     recipe = recipe_from(choice)
