@@ -233,11 +233,11 @@ class Passes {
   }
 
   // Fills delta with the slopes of the batch's loss at the predictions; the two may be the same.
-  // Returns the sum over samples and outputs.
+  // Returns the sum over samples and outputs; `delta_sum` receives that of the slopes, if not null.
   template <class Rows>
   V loss_slopes(const Rows& y, const V* sample_weights, V share, int samples, const V* prediction,
-                V* delta) const {
-    V sum = {};
+                V* delta, V* delta_sum = nullptr) const {
+    V sum = {}, slopes = {};
     if (program_.loss == Loss::categorical_crossentropy) {
       for (int s = 0; s < samples; ++s) {
         V* row = delta + s * outputs_;
@@ -247,24 +247,35 @@ class Passes {
                                                  [&](int o) { return y.at(s, o); });
         V factor = sample_weights ? share * sample_weights[s] : share;
         sum += sample_weights ? value * sample_weights[s] : value;
-        for (int o = 0; o < outputs_; ++o) row[o] *= factor;
+        for (int o = 0; o < outputs_; ++o) {
+          row[o] *= factor;
+          slopes += row[o];
+        }
       }
+      if (delta_sum) *delta_sum = slopes;
       return sum;
     }
+    const int outputs = outputs_;
     with_loss<Real>(program_, [&](const auto& loss) {
+      V loss_sum = {}, slope_sum = {};
       for (int s = 0; s < samples; ++s)
-        for (int o = 0; o < outputs_; ++o) {
-          int at = s * outputs_ + o;
+        for (int o = 0; o < outputs; ++o) {
+          int at = s * outputs + o;
           V value, slope;
           loss.both(prediction[at], y.at(s, o) + V{}, value, slope);
           if (sample_weights) {
             value *= sample_weights[s];
             slope *= sample_weights[s];
           }
-          sum += value;
-          delta[at] = slope * share;
+          slope *= share;
+          loss_sum += value;
+          slope_sum += slope;
+          delta[at] = slope;
         }
+      sum = loss_sum;
+      slopes = slope_sum;
     });
+    if (delta_sum) *delta_sum = slopes;
     return sum;
   }
 
@@ -349,9 +360,9 @@ class Passes {
     Shallow<Real> net{layer_view(weights_, 0),  layer_view(weights_, 1),
                       layer_view(gradient_, 0), layer_view(gradient_, 1),
                       buffers_[0].output,       buffers_[1].output};
-    auto any_loss = [&](V* prediction) {
+    auto any_loss = [&](V* prediction, V* delta_sum) {
       return loss_slopes(y, sample_weights, slope_share(total_weight, samples), samples, prediction,
-                         prediction);
+                         prediction, delta_sum);
     };
     const bool plain = plain_ && !sample_weights;
     V loss = {};

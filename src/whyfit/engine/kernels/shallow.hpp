@@ -180,7 +180,8 @@ inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, 
     store_gradient<Real, I>(net, first + u, finish_gradient<Real, F, I>(sum[u], unit[u]));
 }
 
-// `loss_slopes` turns the predictions into their deltas in place and returns the summed loss.
+// `loss_slopes` turns the predictions into their deltas in place, gives the sum of these, and returns
+// that of the losses.
 template <class Real, int I, class F, class Rows, class LossSlopes>
 Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int samples,
                         const LossSlopes& loss_slopes) {
@@ -191,8 +192,8 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int
     forward_units<Real, F, I, kTileUnits>(f, net, x, samples, u);
   for (; u < units; ++u) forward_units<Real, F, I, 1>(f, net, x, samples, u);
 
-  Vector<Real> loss = loss_slopes(net.prediction), bias_sum = {};
-  for (int s = 0; s < samples; ++s) bias_sum += net.prediction[s];
+  Vector<Real> bias_sum;
+  Vector<Real> loss = loss_slopes(net.prediction, &bias_sum);
   net.output_gradient.bias[0] = bias_sum;
 
   for (u = 0; u + kTileUnits <= units; u += kTileUnits)
