@@ -197,7 +197,7 @@ def _activation(dense: Any, following: tuple[Any, ...]) -> Activation:
 def _function(function: Any) -> Activation:
     name = getattr(function, "__name__", type(function).__name__)
     module = getattr(function, "__module__", "")
-    if not module.startswith("keras.") or name not in FUNCTIONS:
+    if not module.startswith("keras.") or name not in FUNCTIONS or name == "softmax":
         raise Unsupported(f"activation {name} is not supported")
     return Activation(name)
 

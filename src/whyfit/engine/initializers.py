@@ -1,4 +1,4 @@
-"""Start weights: every Keras initializer of a dense layer, drawn from counters.
+"""Start weights: the initializers of Keras, PyTorch and scikit-learn, drawn from counters.
 
 A weight's random number is a function of (seed, replicate, layer, row, column) alone. So replicate k
 starts from the same numbers in every arm: a wider layer contains the narrower one, and changing the
@@ -16,6 +16,7 @@ from scipy import special
 
 from whyfit.records.network import Array
 from whyfit.records.recipe import (
+    FANS_OF_LAYER,
     TRUNCATED_STDDEV,
     VARIANCE_SCALING,
     Initializer,
@@ -61,10 +62,26 @@ def draw(
         parts.append(_values(layer.kernel_initializer, kernel_key, replicates, shape, shape))
         if biased:
             bias_key = _mix(np.uint64(seed) ^ _mix(np.uint64(2 * index + 2)))
-            # Keras's compute_fans: a vector of n has fan_in = fan_out = n.
-            fans = (columns, columns)
-            parts.append(_values(layer.bias_initializer, bias_key, replicates, (1, columns), fans))
+            parts.append(
+                _values(
+                    layer.bias_initializer,
+                    bias_key,
+                    replicates,
+                    (1, columns),
+                    _bias_fans(layer.bias_initializer, shape),
+                )
+            )
+        if layer.slopes:
+            key = _mix(np.uint64(seed) ^ _mix(np.uint64(2**32 + index)))
+            fans = (layer.slopes, layer.slopes)
+            shape = (1, layer.slopes)
+            parts.append(_values(layer.slope_initializer, key, replicates, shape, fans))
     return np.concatenate(parts, axis=1)
+
+
+def _bias_fans(initializer: Initializer, kernel: tuple[int, int]) -> tuple[int, int]:
+    """Keras's compute_fans: a vector of n has fan_in = fan_out = n."""
+    return kernel if initializer.name in FANS_OF_LAYER else (kernel[1], kernel[1])
 
 
 def _values(

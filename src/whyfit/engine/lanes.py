@@ -83,7 +83,31 @@ def why_unsupported(recipe: Recipe) -> str | None:
         return f"loss {recipe.loss} is not supported"
     if recipe.optimizer.name not in OPTIMIZERS:
         return f"optimizer {recipe.optimizer.name} is not supported"
-    return None
+    return _missing_part(recipe)
+
+
+def _missing_part(recipe: Recipe) -> str | None:
+    layers, optimizer = recipe.layers, recipe.optimizer
+    missing = {
+        f"the formulas of {recipe.framework}": recipe.framework != "keras",
+        "a penalty on weights": any(each.kernel_penalty or each.bias_penalty for each in layers),
+        "a penalty on activities": any(each.activity_penalty for each in layers),
+        "dropout": recipe.input_dropout > 0 or any(each.dropout > 0 for each in layers),
+        "a frozen layer": not all(each.trainable for each in layers),
+        "weight decay": optimizer.weight_decay != 0,
+        "clipping of gradients": (
+            optimizer.clipnorm,
+            optimizer.global_clipnorm,
+            optimizer.clipvalue,
+        )
+        != (None, None, None),
+        "amsgrad": optimizer.amsgrad,
+        "a learning-rate schedule": recipe.schedule is not None,
+        "early stopping": recipe.early_stopping is not None,
+        "a loss of another reduction": recipe.reduction != "mean" or recipe.loss_factor != 1,
+        "leaving out the last batch": recipe.drop_last,
+    }
+    return next((f"{name} is not supported" for name, wanted in missing.items() if wanted), None)
 
 
 def train(

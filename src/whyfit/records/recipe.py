@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from whyfit.records.network import Activation, Array, Layer, Network
+from whyfit.records.schedule import EarlyStopping, Framework, Schedule
 
 VARIANCE_SCALING = {
     "glorot_uniform": (1.0, "fan_avg", "uniform"),
@@ -15,8 +17,20 @@ VARIANCE_SCALING = {
     "he_normal": (2.0, "fan_in", "truncated_normal"),
     "lecun_uniform": (1.0, "fan_in", "uniform"),
     "lecun_normal": (1.0, "fan_in", "truncated_normal"),
+    "torch_uniform": (1.0 / 3.0, "fan_in", "uniform"),
+    "sklearn_uniform": (1.0, "fan_avg", "uniform"),
+    "sklearn_logistic_uniform": (1.0 / 3.0, "fan_avg", "uniform"),
 }
-"""Scale, mode and distribution of the named initializers (Keras's random_initializers.py)."""
+"""Scale, mode and distribution of the named initializers.
+
+Keras: random_initializers.py. PyTorch's Linear.reset_parameters (torch/nn/modules/linear.py) draws
+weights by kaiming_uniform_ with a = sqrt(5) and biases alike, both uniform in +-1/sqrt(fan_in).
+scikit-learn's _init_coef (sklearn/neural_network/_multilayer_perceptron.py) draws both uniformly
+within sqrt(6 / (fan_in + fan_out)), for logistic units sqrt(2 / (fan_in + fan_out)).
+"""
+
+FANS_OF_LAYER = ("torch_uniform", "sklearn_uniform", "sklearn_logistic_uniform")
+"""Initializers whose fans, for a bias, are those of the layer's kernel; in Keras a bias has its own."""
 
 TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at +-2, as Keras writes it."""
@@ -91,21 +105,77 @@ GLOROT_UNIFORM, ZEROS = Initializer("glorot_uniform"), Initializer("zeros")
 
 
 @dataclass(frozen=True)
+class Penalty:
+    """What a set of numbers v adds to the loss: l1 sum |v| + l2 sum v^2, as Keras writes it.
+
+    PyTorch's weight decay is not a penalty (see `Optimizer`); scikit-learn's alpha is l2 = alpha / 2
+    on the kernels with `Recipe.penalty_per_sample`.
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.l1 != 0.0 or self.l2 != 0.0
+
+
+NO_PENALTY = Penalty()
+
+
+@dataclass(frozen=True)
 class DenseLayer:
-    """What a dense layer is before it has weights."""
+    """What a dense layer is before it has weights.
+
+    `dropout` is the share of outputs set to zero in training, the others divided by 1 - dropout.
+    `activity_penalty` is on the outputs of the activation, before dropout. With the activation `prelu`
+    the slopes below zero are trained, one for each unit or one for all (`shared_slope`), from
+    `slope_initializer`; they follow the bias in a row of weights. A layer that is not `trainable`
+    keeps its weights.
+    """
 
     units: int
     activation: Activation = LINEAR
     use_bias: bool = True
     kernel_initializer: Initializer = GLOROT_UNIFORM
     bias_initializer: Initializer = ZEROS
+    kernel_penalty: Penalty = NO_PENALTY
+    bias_penalty: Penalty = NO_PENALTY
+    activity_penalty: Penalty = NO_PENALTY
+    dropout: float = 0.0
+    trainable: bool = True
+    shared_slope: bool = False
+    slope_initializer: Initializer = ZEROS
+
+    @property
+    def slopes(self) -> int:
+        """Number of trained slopes."""
+        if self.activation.name != "prelu":
+            return 0
+        return 1 if self.shared_slope else self.units
+
+
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw", "adamax", "nadam", "adagrad", "adadelta")
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Update rule with its constants, in the framework's own form.
+    """Update rule with its constants, in the form of `framework`.
 
-    `name` is one of `sgd`, `rmsprop`, `adam`; `learning_rate` is per step.
+    `name` is one of `OPTIMIZERS`; `learning_rate` is per step. Constants that a rule does not have keep
+    their defaults. Where the frameworks differ, `framework` decides:
+
+    - epsilon: Keras's RMSprop adds it inside the root, PyTorch outside; Keras's Adam adds it
+      outside the bias correction, PyTorch inside.
+    - momentum: Keras and scikit-learn gather m = momentum m - rate g, PyTorch
+      m = momentum m + (1 - dampening) g, the first m being g, and multiplies by the rate last.
+    - `weight_decay`: in Keras and in PyTorch's AdamW (`decoupled_decay` for its other rules)
+      w -= rate weight_decay w before the update; elsewhere in PyTorch it is added to the
+      gradient as weight_decay w. scikit-learn has none (see `Penalty`).
+    - clipping: in PyTorch `global_clipnorm` is clip_grad_norm_, which divides by the norm + 1e-6;
+      its `clipvalue` is clip_grad_value_. Keras has all three.
+    - `initial_accumulator` of Adagrad: 0.1 in Keras, 0 in PyTorch; `rate_decay` and
+      `momentum_decay` are PyTorch's Adagrad's lr_decay and NAdam's momentum_decay.
+    - `rho` is PyTorch's RMSprop's alpha.
     """
 
     name: str
@@ -117,6 +187,17 @@ class Optimizer:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+    framework: Framework = "keras"
+    weight_decay: float = 0.0
+    decoupled_decay: bool = False
+    clipnorm: float | None = None
+    global_clipnorm: float | None = None
+    clipvalue: float | None = None
+    amsgrad: bool = False
+    dampening: float = 0.0
+    initial_accumulator: float = 0.1
+    rate_decay: float = 0.0
+    momentum_decay: float = 0.004
 
 
 @dataclass(frozen=True)
@@ -135,12 +216,38 @@ class Affine:
         return data * np.asarray(self.scale) + np.asarray(self.offset)
 
 
+LOSSES = (
+    "mse",
+    "mae",
+    "huber",
+    "log_cosh",
+    "mape",
+    "msle",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "half_mse",
+)
+"""Losses that a recipe can have: Keras's, and scikit-learn's `squared_error` as `half_mse`.
+
+That is half the mean square over outputs and samples in what it reports, half the *sum* over
+outputs in what it descends (sklearn/neural_network/_base.py and _multilayer_perceptron.py).
+"""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything needed to train a network again, given the data as passed to `fit`.
 
     Lengths: `epochs` passes over the data, `batch_size` samples a step (the last batch of an epoch
-    may be short), a fresh order every epoch if `shuffle`.
+    may be short, or left out: `drop_last`), a fresh order every epoch if `shuffle`.
+
+    `loss` is one of `LOSSES`. `loss_constant` is huber's delta; `from_logits` says that the last layer
+    of a classifier gives logits; `label_smoothing` belongs to the cross-entropies; `loss_factor`
+    multiplies the loss. `reduction` "sum" adds over samples and outputs where "mean" takes the
+    mean. Penalties are added whole at every step, or divided by the samples of the batch
+    (`penalty_per_sample`, scikit-learn). Sample weights are data and given to the training; the
+    weighted sum is divided by the number of samples, or by the sum of the weights
+    (`divide_by_weights`).
     """
 
     inputs: int
@@ -152,11 +259,30 @@ class Recipe:
     shuffle: bool = True
     input_transform: Affine | None = None
     target_transform: Affine | None = None
+    loss_constant: float = 1.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    loss_factor: float = 1.0
+    reduction: Literal["mean", "sum"] = "mean"
+    divide_by_weights: bool = False
+    penalty_per_sample: bool = False
+    input_dropout: float = 0.0
+    drop_last: bool = False
+    schedule: Schedule | None = None
+    early_stopping: EarlyStopping | None = None
 
     @property
     def parameters(self) -> int:
-        """Number of weights and biases."""
-        return sum(rows * columns + columns * biased for rows, columns, biased in self.shapes)
+        """Number of trained numbers: weights, biases, and slopes of `prelu`."""
+        return sum(
+            rows * columns + columns * biased + layer.slopes
+            for (rows, columns, biased), layer in zip(self.shapes, self.layers, strict=True)
+        )
+
+    @property
+    def framework(self) -> Framework:
+        """Whose formulas losses, optimizer and schedule follow."""
+        return self.optimizer.framework
 
     @property
     def shapes(self) -> tuple[tuple[int, int, bool], ...]:
@@ -176,18 +302,28 @@ class Recipe:
         return replace(self, layers=(*hidden, self.layers[-1]))
 
     def steps(self, samples: int) -> int:
-        """Optimizer steps of a whole training."""
-        return self.epochs * -(-samples // self.batch_size)
+        """Optimizer steps of a whole training that is not stopped early."""
+        return self.epochs * self.steps_per_epoch(samples)
+
+    def steps_per_epoch(self, samples: int) -> int:
+        """Optimizer steps of one epoch."""
+        whole, rest = divmod(samples, self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
 
     def network(self, weights: Array) -> Network:
-        """The network whose weights lie in one row: kernel, bias, kernel, bias, ..."""
+        """The network whose weights lie in one row: for each layer kernel, bias, slopes of prelu."""
         layers, at = [], 0
         for (rows, columns, biased), layer in zip(self.shapes, self.layers, strict=True):
             kernel = weights[at : at + rows * columns].reshape(rows, columns)
             at += rows * columns
             bias = weights[at : at + columns] if biased else None
             at += columns * biased
-            layers.append(Layer(kernel, bias, layer.activation))
+            activation = layer.activation
+            if layer.slopes:
+                slopes = tuple(map(float, weights[at : at + layer.slopes]))
+                activation = replace(activation, constants=slopes)
+                at += layer.slopes
+            layers.append(Layer(kernel, bias, activation))
         return Network(tuple(layers))
 
 
@@ -198,4 +334,6 @@ def flatten(network: Network) -> Array:
         parts.append(layer.weight.ravel())
         if layer.bias is not None:
             parts.append(layer.bias)
+        if layer.activation.name == "prelu":
+            parts.append(np.asarray(layer.activation.constants))
     return np.concatenate(parts)
