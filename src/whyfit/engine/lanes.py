@@ -1,7 +1,7 @@
 """Training many networks at once: the one function `train`, and what it returns.
 
-The kernels are compiled (see `kernels/`); this file checks shapes, translates a recipe into the
-kernels' plain numbers and allocates what they fill.
+The kernels are compiled (see `kernels/`); this file checks shapes and allocates what they fill, and
+`translate` turns a recipe into their plain numbers.
 """
 
 from __future__ import annotations
@@ -14,31 +14,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from whyfit.engine import _lanes
+from whyfit.engine import _lanes, translate
 from whyfit.engine.initializers import SUPPORTED as SUPPORTED_INITIALIZERS
 from whyfit.errors import Unsupported, UsageError
-from whyfit.records.network import FUNCTIONS, Activation, Array
+from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
 GROUP: int = _lanes.GROUP
-
-LOSSES = {
-    "mse": _lanes.Loss.mean_squared_error,
-    "mae": _lanes.Loss.mean_absolute_error,
-}
-ACTIVATIONS = {
-    "linear": _lanes.Activation.linear,
-    "relu": _lanes.Activation.relu,
-    "leaky_relu": _lanes.Activation.leaky_relu,
-    "elu": _lanes.Activation.elu,
-    "tanh": _lanes.Activation.tanh,
-    "sigmoid": _lanes.Activation.sigmoid,
-}
-OPTIMIZERS = {
-    "sgd": _lanes.Optimizer.sgd,
-    "rmsprop": _lanes.Optimizer.rmsprop,
-    "adam": _lanes.Optimizer.adam,
-}
 
 
 @dataclass(frozen=True)
@@ -59,14 +41,16 @@ class Trained:
     """Outcome of training, one entry a replicate.
 
     `mean_squared_error` is over all samples and outputs in the units the network was trained in;
-    `diverged_at` is the number of steps before the first non-finite loss, or -1; `history` is the
-    mean training loss of each epoch as the framework prints it; `snapshots` are the weights after
-    every `snapshot_every` epochs.
+    `diverged_at` is the number of steps before the first non-finite loss, or -1; `epochs_done`
+    is less than the recipe's where training stopped early; `history` is the mean training loss of
+    each epoch as the framework prints it; `snapshots` are the weights after every `snapshot_every`
+    epochs. Both are NaN after a replicate stopped.
     """
 
     weights: Float[Array, "replicates parameters"]
     mean_squared_error: Float[Array, replicates]
     diverged_at: Int[Array, replicates]
+    epochs_done: Int[Array, replicates]
     history: Float[Array, "replicates epochs"] | None
     snapshots: Float[Array, "replicates times parameters"] | None
 
@@ -74,40 +58,34 @@ class Trained:
 def why_unsupported(recipe: Recipe) -> str | None:
     """The reason why the engine cannot train a recipe, or None if it can."""
     for layer in recipe.layers:
-        if layer.activation.name not in ACTIVATIONS:
+        if layer.activation.name not in translate.ACTIVATIONS:
             return f"activation {layer.activation.name} is not supported"
         for initializer in (layer.kernel_initializer, layer.bias_initializer):
             if initializer.name not in SUPPORTED_INITIALIZERS:
                 return f"initializer {initializer.name} is not supported"
-    if recipe.loss not in LOSSES:
+    if recipe.loss not in translate.LOSSES:
         return f"loss {recipe.loss} is not supported"
-    if recipe.optimizer.name not in OPTIMIZERS:
+    if recipe.optimizer.name not in translate.OPTIMIZERS:
         return f"optimizer {recipe.optimizer.name} is not supported"
-    return _missing_part(recipe)
+    return _conflict(recipe)
 
 
-def _missing_part(recipe: Recipe) -> str | None:
-    layers, optimizer = recipe.layers, recipe.optimizer
-    missing = {
-        f"the formulas of {recipe.framework}": recipe.framework != "keras",
-        "a penalty on weights": any(each.kernel_penalty or each.bias_penalty for each in layers),
-        "a penalty on activities": any(each.activity_penalty for each in layers),
-        "dropout": recipe.input_dropout > 0 or any(each.dropout > 0 for each in layers),
-        "a frozen layer": not all(each.trainable for each in layers),
-        "weight decay": optimizer.weight_decay != 0,
-        "clipping of gradients": (
-            optimizer.clipnorm,
-            optimizer.global_clipnorm,
-            optimizer.clipvalue,
-        )
-        != (None, None, None),
-        "amsgrad": optimizer.amsgrad,
-        "a learning-rate schedule": recipe.schedule is not None,
-        "early stopping": recipe.early_stopping is not None,
-        "a loss of another reduction": recipe.reduction != "mean" or recipe.loss_factor != 1,
-        "leaving out the last batch": recipe.drop_last,
-    }
-    return next((f"{name} is not supported" for name, wanted in missing.items() if wanted), None)
+def _conflict(recipe: Recipe) -> str | None:
+    """Parts that exist, but not together."""
+    layers, last = recipe.layers, recipe.layers[-1]
+    if any(each.activation.name == "softmax" for each in recipe.hidden):
+        return "softmax before the last layer is not supported"
+    if last.activation.name == "softmax" and (last.dropout or last.activity_penalty):
+        return "dropout or a penalty after softmax is not supported"
+    if any(each.activity_penalty and each.slopes for each in layers):
+        return "a penalty on the activities of prelu is not supported"
+    if recipe.schedule and recipe.schedule.kind == "adaptive" and recipe.early_stopping:
+        return "early stopping beside the adaptive schedule is not supported"
+    if recipe.reduction == "sum" and recipe.framework == "sklearn":
+        return "scikit-learn has no sum of losses"
+    if recipe.loss == "half_mse" and last.activation.name != "linear":
+        return "half the squared error of other than linear outputs is not supported"
+    return None
 
 
 def train(
@@ -116,6 +94,7 @@ def train(
     y: Float[Array, "samples outputs"],
     starts: Float[Array, "replicates parameters"],
     *,
+    sample_weight: Float[Array, samples] | None = None,
     order: Order | None = None,
     first_replicate: int = 0,
     precision: Literal["float32", "float64"] = "float32",
@@ -128,7 +107,8 @@ def train(
     """Train one network for each row of `starts`, all by the same recipe on the same data.
 
     `x` and `y` are the data as passed to `fit`; the recipe's transforms are applied here. A row of
-    `starts` holds kernel, bias, kernel, bias, ... of the layers, as `initializers.draw` gives them.
+    `starts` holds kernel, bias and slopes of layer after layer, as `initializers.draw` gives them.
+    `sample_weight` multiplies the losses of the samples.
     `first_replicate` is the number of the first row: with it, the groups of 16 and so the data
     orders are the same however the replicates are cut into calls; it must be a multiple of 16. The
     result of a replicate does not depend on how many others there are or on `threads` (default: all
@@ -145,24 +125,29 @@ def train(
     inputs = _prepared(recipe.input_transform, x, dtype)
     targets = _prepared(recipe.target_transform, y, dtype)
     start = np.ascontiguousarray(starts, dtype=dtype)
-    _check(recipe, inputs, targets, start, first_replicate)
+    weights = None if sample_weight is None else np.ascontiguousarray(sample_weight, dtype=dtype)
+    _check(recipe, inputs, targets, start, weights, first_replicate)
     kind, rows, seed = _order(recipe, order or Order(), len(inputs))
 
     count = len(start)
     end = np.empty_like(start)
     squared_error = np.full(count, np.nan)
     diverged_at = np.full(count, -1, dtype=np.int64)
+    epochs_done = np.full(count, recipe.epochs, dtype=np.int64)
     losses = np.full((count, recipe.epochs), np.nan) if history else None
     times = recipe.epochs // snapshot_every if snapshot_every else 0
-    snapshots = np.empty((count, times, recipe.parameters), dtype=dtype) if times else None
+    snapshots = np.full((count, times, recipe.parameters), np.nan, dtype=dtype) if times else None
 
     run = _lanes.train_float32 if dtype == np.float32 else _lanes.train_float64
     complete = run(
         target=target or TARGETS[0],
-        program=_program(recipe),
-        layers=_layers(recipe),
+        program=translate.program(recipe, seed),
+        layers=translate.layers(recipe),
+        tensors=translate.tensors(recipe),
+        rates=translate.rates(recipe, len(inputs)),
         x=inputs,
         y=targets,
+        sample_weight=weights,
         start=start,
         order_kind=kind,
         order=rows,
@@ -171,6 +156,7 @@ def train(
         end=end,
         squared_error=squared_error,
         diverged_at=diverged_at,
+        epochs_done=epochs_done,
         history=losses,
         snapshots=snapshots,
         snapshot_every=max(1, snapshot_every),
@@ -182,7 +168,7 @@ def train(
             f"training {count} networks of {recipe.parameters} weights needs more memory than "
             "this machine gives; use fewer replicates or a smaller network"
         )
-    return Trained(end, squared_error, diverged_at, losses, snapshots)
+    return Trained(end, squared_error, diverged_at, epochs_done, losses, snapshots)
 
 
 TARGETS: tuple[str, ...] = tuple(_lanes.targets())
@@ -195,7 +181,14 @@ def _prepared(transform: Callable[[Array], Array] | None, data: Array, dtype: np
     return np.ascontiguousarray(changed, dtype=dtype)
 
 
-def _check(recipe: Recipe, x: Array, y: Array, starts: Array, first_replicate: int) -> None:
+def _check(
+    recipe: Recipe,
+    x: Array,
+    y: Array,
+    starts: Array,
+    weights: Array | None,
+    first_replicate: int,
+) -> None:
     expectations = (
         ("x", x.shape, ("samples", recipe.inputs)),
         ("y", y.shape, (len(x), recipe.layers[-1].units)),
@@ -209,8 +202,15 @@ def _check(recipe: Recipe, x: Array, y: Array, starts: Array, first_replicate: i
         if not fits:
             wanted = ", ".join(str(size) for size in expected)
             raise UsageError(f"{name} must have shape ({wanted}): got {shape}")
+    if weights is not None and weights.shape != (len(x),):
+        raise UsageError(f"sample_weight must have shape ({len(x)},): got {weights.shape}")
     if len(x) == 0:
         raise UsageError("x must have at least one sample: got none")
+    if recipe.drop_last and len(x) < recipe.batch_size:
+        raise UsageError(
+            f"{len(x)} samples make no whole batch of {recipe.batch_size}, and drop_last leaves "
+            "out what is less: no step would be taken"
+        )
     if first_replicate % GROUP:
         raise UsageError(f"first_replicate must be a multiple of {GROUP}: got {first_replicate}")
 
@@ -231,39 +231,3 @@ def _order(recipe: Recipe, order: Order, samples: int) -> tuple[_lanes.Order, Ar
     if order.kind == "replicate":
         return _lanes.Order.each_replicate, None, seed
     return _lanes.Order.group, None, seed
-
-
-def _program(recipe: Recipe) -> _lanes.Program:
-    program = _lanes.Program()
-    program.parameters = recipe.parameters
-    program.loss = LOSSES[recipe.loss]
-    program.optimizer = OPTIMIZERS[recipe.optimizer.name]
-    for name in ("learning_rate", "momentum", "nesterov", "rho", "centered"):
-        setattr(program, name, getattr(recipe.optimizer, name))
-    for name in ("beta_1", "beta_2", "epsilon"):
-        setattr(program, name, getattr(recipe.optimizer, name))
-    program.batch_size = recipe.batch_size
-    program.epochs = recipe.epochs
-    return program
-
-
-def _constant(activation: Activation) -> float:
-    constants = activation.constants or FUNCTIONS[activation.name].defaults
-    return constants[0] if constants else 0.0
-
-
-def _layers(recipe: Recipe) -> list[_lanes.Layer]:
-    layers, at = [], 0
-    for (rows, columns, biased), spec in zip(recipe.shapes, recipe.layers, strict=True):
-        layer = _lanes.Layer()
-        layer.inputs = rows
-        layer.units = columns
-        layer.activation = ACTIVATIONS[spec.activation.name]
-        layer.constant = _constant(spec.activation)
-        layer.has_bias = biased
-        layer.kernel_at = at
-        at += rows * columns
-        layer.bias_at = at if biased else 0
-        at += columns * biased
-        layers.append(layer)
-    return layers

@@ -243,10 +243,10 @@ class Recipe:
 
     `loss` is one of `LOSSES`. `loss_constant` is huber's delta; `from_logits` says that the last layer
     of a classifier gives logits; `label_smoothing` belongs to the cross-entropies; `loss_factor`
-    multiplies the loss. `reduction` "sum" adds over samples and outputs where "mean" takes the
-    mean. Penalties are added whole at every step, or divided by the samples of the batch
-    (`penalty_per_sample`, scikit-learn). Sample weights are data and given to the training; the
-    weighted sum is divided by the number of samples, or by the sum of the weights
+    multiplies the loss. `reduction` "sum" adds where "mean" takes the mean: over samples, and in
+    PyTorch over outputs too. Penalties are added whole at every step, or divided by the samples of
+    the batch (`penalty_per_sample`, scikit-learn). Sample weights are data and given to the
+    training; the weighted sum is divided by the number of samples, or by the sum of the weights
     (`divide_by_weights`).
     """
 

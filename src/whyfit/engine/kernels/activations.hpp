@@ -43,22 +43,26 @@ struct Relu {
   }
 };
 
-// z, or slope z below zero; the slope at 0 is that of the left side (jax.nn.leaky_relu has
-// z >= 0 on the right, which no start or step ever meets).
+// z, or slope z below zero. At 0 (a unit without bias yet, at x = 0) the slope is 1 in Keras on JAX
+// (jax.nn.leaky_relu: x >= 0) and that of the left side in PyTorch.
 template <class Real>
 struct LeakyRelu {
   static constexpr bool kCheap = true;
-  Real slope;
-  explicit LeakyRelu(const Layer& layer) : slope(Real(layer.constant)) {}
+  Real slope, slope_at_zero;
+  explicit LeakyRelu(const Layer& layer)
+      : slope(Real(layer.constant)), slope_at_zero(Real(layer.slope_at_zero)) {}
   Vector<Real> value(Vector<Real> z) const { return z > Real(0) ? z : z * slope; }
-  Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const {
-    return a > Real(0) ? delta : delta * slope;
+  Vector<Real> slope_of(Vector<Real> a) const {
+    Vector<Real> left = a < Real(0) ? broadcast<Real>(slope) : broadcast<Real>(slope_at_zero);
+    return a > Real(0) ? broadcast<Real>(1) : left;
   }
+  Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const { return delta * slope_of(a); }
   template <int N>
   [[gnu::always_inline]] void add_slope_times(Vector<Real> a, Vector<Real>* const (&sums)[N],
                                               const Vector<Real> (&terms)[N]) const {
+    Vector<Real> factor = slope_of(a);
     #pragma GCC unroll 8
-    for (int i = 0; i < N; ++i) *sums[i] += a > Real(0) ? terms[i] : terms[i] * slope;
+    for (int i = 0; i < N; ++i) *sums[i] += terms[i] * factor;
   }
 };
 
@@ -97,17 +101,26 @@ struct Sigmoid {
   }
 };
 
-// Calls visit with the layer's activation: the one place that turns a number into code.
+// Calls visit with the layer's activation, where it is one of the above: the kernels of layers are
+// compiled for each of these. All others pass through `with_curve` (curves.hpp) in a step of their own.
 template <class Real, class Visit>
 inline void with_activation(const Layer& layer, Visit visit) {
   switch (layer.activation) {
-    case Activation::linear: return visit(Linear<Real>(layer));
     case Activation::relu: return visit(Relu<Real>(layer));
     case Activation::leaky_relu: return visit(LeakyRelu<Real>(layer));
     case Activation::elu: return visit(Elu<Real>(layer));
     case Activation::tanh: return visit(Tanh<Real>(layer));
     case Activation::sigmoid: return visit(Sigmoid<Real>(layer));
+    default: return visit(Linear<Real>(layer));
   }
+}
+
+// Whether the layer's sums are stored before its activation is applied, with the slope beside the
+// output: for activations whose slope does not follow from the output, and where dropout or a
+// penalty on the outputs comes between.
+inline bool is_staged(const Layer& layer) {
+  return layer.activation > Activation::sigmoid || layer.dropout > 0.0 ||
+         layer.activity_l1 != 0.0 || layer.activity_l2 != 0.0;
 }
 
 }  // namespace WHYFIT_TARGET

@@ -4,44 +4,18 @@
 // one optimizer step; the last batch is short where the batch size does not divide the samples.
 #pragma once
 
-#include <cstdlib>
+#include <utility>
+#include <vector>
 
-#include "layers.hpp"
-#include "losses.hpp"
-#include "optimizers.hpp"
+#include "gradients.hpp"
 #include "order.hpp"
-#include "shallow.hpp"
+#include "passes.hpp"
+#include "watch.hpp"
 
 namespace whyfit {
 namespace WHYFIT_TARGET {
 
 constexpr int kMostStates = 3;
-
-// One allocation, cut into aligned pieces; freed with the object.
-class Arena {
- public:
-  explicit Arena(std::size_t bytes) : memory_(static_cast<char*>(std::aligned_alloc(64, bytes))) {
-    if (memory_) std::memset(memory_, 0, bytes);
-  }
-  ~Arena() { std::free(memory_); }
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-
-  bool failed() const { return memory_ == nullptr; }
-
-  template <class T>
-  T* take(std::size_t count) {
-    T* piece = reinterpret_cast<T*>(memory_ + used_);
-    used_ += padded(count * sizeof(T));
-    return piece;
-  }
-
-  static std::size_t padded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
- private:
-  char* memory_;
-  std::size_t used_ = 0;
-};
 
 template <class Real>
 class Block {
@@ -56,52 +30,28 @@ class Block {
         inputs_(program.layers[0].inputs),
         outputs_(program.layers[program.layer_count - 1].units),
         batch_(int(task.samples < program.batch_size ? task.samples : program.batch_size)),
-        arena_(bytes_needed(program, task)) {
-    if (arena_.failed()) return;
-    weights_ = arena_.take<V>(program.parameters);
-    gradient_ = arena_.take<V>(program.parameters);
-    state_ = arena_.take<V>(kMostStates * program.parameters);
-    layer_output_ = arena_.take<V*>(program.layer_count);
-    int widest = inputs_;
-    for (int l = 0; l < program.layer_count; ++l) {
-      layer_output_[l] = arena_.take<V>(std::size_t(batch_) * program.layers[l].units);
-      if (program.layers[l].units > widest) widest = program.layers[l].units;
-    }
-    delta_ = arena_.take<V>(std::size_t(batch_) * widest);
-    next_delta_ = arena_.take<V>(std::size_t(batch_) * widest);
-    if (task.order_kind == Order::each_replicate) {
-      lane_x_ = arena_.take<V>(std::size_t(batch_) * inputs_);
-      lane_y_ = arena_.take<V>(std::size_t(batch_) * outputs_);
-      order_ = arena_.take<std::int32_t>(std::size_t(task.samples) * kLanes);
-    } else {
-      batch_x_ = arena_.take<Real>(std::size_t(batch_) * inputs_);
-      batch_y_ = arena_.take<Real>(std::size_t(batch_) * outputs_);
-      order_ = arena_.take<std::int32_t>(std::size_t(task.samples));
-    }
+        samples_used_(program.drop_last ? task.samples / batch_ * batch_ : task.samples),
+        adjusts_(adjusts_gradients(program)),
+        passes_(program, task.first_replicate),
+        watcher_(program) {
+    for_trained<Real>(program, [&](const Tensor& tensor) {
+      if (trained_.empty() || trained_.back().second != tensor.at)
+        trained_.push_back({tensor.at, tensor.at});
+      trained_.back().second += tensor.count;
+    });
   }
 
-  static std::size_t bytes_needed(const Program& program, const Task<Real>& task) {
-    std::size_t batch =
-        std::size_t(task.samples < program.batch_size ? task.samples : program.batch_size);
-    std::size_t inputs = program.layers[0].inputs;
-    std::size_t outputs = program.layers[program.layer_count - 1].units;
-    std::size_t vectors = (2 + kMostStates) * program.parameters;
-    std::size_t widest = inputs;
-    for (int l = 0; l < program.layer_count; ++l) {
-      std::size_t units = program.layers[l].units;
-      vectors += batch * units;
-      if (units > widest) widest = units;
-    }
-    vectors += 2 * batch * widest + batch * (inputs + outputs);
-    std::size_t order = Arena::padded(4 * std::size_t(task.samples)) * kLanes;
-    std::size_t pieces = 10 + program.layer_count;
-    return vectors * sizeof(V) + order + pieces * 64 +
-           Arena::padded(sizeof(V*) * program.layer_count);
+  std::size_t bytes_needed() {
+    Arena counting;
+    allocate(counting);
+    return counting.used();
   }
 
   // False if memory ran out before the start or the caller cancelled.
   bool run(Control& control) {
-    if (arena_.failed()) return false;
+    Arena arena(bytes_needed());
+    if (arena.failed()) return false;
+    allocate(arena);
     load_start();
     M healthy = ~M{};
     M healthy_steps = {};
@@ -109,35 +59,47 @@ class Block {
     for (int epoch = 0; epoch < program_.epochs; ++epoch) {
       const std::int32_t* order = epoch_order(epoch);
       V epoch_loss = {};
-      for (std::int64_t first = 0; first < task_.samples; first += batch_) {
+      for (std::int64_t first = 0; first < samples_used_; first += batch_) {
         if (control.cancelled.load(std::memory_order_relaxed)) return false;
-        std::int64_t left = task_.samples - first;
+        std::int64_t left = samples_used_ - first;
         int samples = int(left < batch_ ? left : batch_);
-        V loss = train_on(order, first, samples);
+        V loss = train_on(order, first, samples, epoch, step);
         ++step;
         epoch_loss += loss;
         // x - x is 0 for finite x alone; masks are 0 or -1, so subtracting one counts.
         healthy &= (loss - loss == Real(0));
         healthy_steps -= healthy;
       }
-      control.steps_done.fetch_add((task_.samples + batch_ - 1) / batch_,
+      control.steps_done.fetch_add((samples_used_ + batch_ - 1) / batch_,
                                    std::memory_order_relaxed);
-      if (task_.history)
-        for (int lane = 0; lane < task_.replicates; ++lane)
-          task_.history[std::int64_t(lane) * program_.epochs + epoch] =
-              double(epoch_loss[lane]) / (double(task_.samples) * outputs_);
-      if (task_.snapshots && (epoch + 1) % task_.snapshot_every == 0)
-        store(task_.snapshots, program_.epochs / task_.snapshot_every,
-              (epoch + 1) / task_.snapshot_every - 1);
+      end_epoch(epoch, epoch_loss, healthy_steps, step);
+      if (stopped_count_ == task_.replicates) break;
     }
-    store(task_.end, 1, 0);
-    for (int lane = 0; lane < task_.replicates; ++lane)
-      task_.diverged_at[lane] = healthy_steps[lane] == step ? -1 : healthy_steps[lane];
-    measure_error();
+    finish(healthy_steps, step);
     return true;
   }
 
  private:
+  void allocate(Arena& arena) {
+    const std::int64_t parameters = program_.parameters;
+    weights_ = arena.take<V>(parameters);
+    gradient_ = arena.take<V>(parameters);
+    state_ = arena.take<V>(kMostStates * parameters);
+    passes_.allocate(arena, batch_, weights_, gradient_);
+    if (program_.stop_restores) best_ = arena.take<V>(parameters);
+    if (watcher_.watches()) final_ = arena.take<V>(parameters);
+    if (task_.sample_weight) batch_weight_ = arena.take<V>(batch_);
+    if (task_.order_kind == Order::each_replicate) {
+      lane_x_ = arena.take<V>(std::int64_t(batch_) * inputs_);
+      lane_y_ = arena.take<V>(std::int64_t(batch_) * outputs_);
+      order_ = arena.take<std::int32_t>(task_.samples * kLanes);
+    } else {
+      batch_x_ = arena.take<Real>(std::int64_t(batch_) * inputs_);
+      batch_y_ = arena.take<Real>(std::int64_t(batch_) * outputs_);
+      order_ = arena.take<std::int32_t>(task_.samples);
+    }
+  }
+
   void load_start() {
     for (std::int64_t p = 0; p < program_.parameters; ++p)
       for (int lane = 0; lane < kLanes; ++lane) {
@@ -145,18 +107,18 @@ class Block {
         int source = lane < task_.replicates ? lane : 0;
         weights_[p][lane] = task_.start[source * program_.parameters + p];
       }
-  }
-
-  void store(Real* rows, std::int64_t row_count, std::int64_t row) const {
-    for (int lane = 0; lane < task_.replicates; ++lane)
+    if (program_.optimizer == Optimizer::adagrad)
       for (std::int64_t p = 0; p < program_.parameters; ++p)
-        rows[(lane * row_count + row) * program_.parameters + p] = weights_[p][lane];
+        state_[p] = broadcast<Real>(Real(program_.initial_accumulator));
+    if (best_) std::memcpy(best_, weights_, program_.parameters * sizeof(V));
   }
 
-  Weights<Real> layer_view(V* values, int l) const {
-    const Layer& layer = program_.layers[l];
-    return {values + layer.kernel_at, layer.has_bias ? values + layer.bias_at : nullptr,
-            layer.inputs, layer.units};
+  void store(const V* weights, Real* rows, std::int64_t row_count, std::int64_t row) const {
+    for (int lane = 0; lane < task_.replicates; ++lane) {
+      if (stopped_[lane] && rows != task_.end) continue;
+      for (std::int64_t p = 0; p < program_.parameters; ++p)
+        rows[(lane * row_count + row) * program_.parameters + p] = weights[p][lane];
+    }
   }
 
   // Null: as the data lie.
@@ -178,21 +140,41 @@ class Block {
   }
 
   // One batch: forward, backward, update. Returns the sum of the losses of its samples.
-  V train_on(const std::int32_t* order, std::int64_t first, int samples) {
-    V loss;
+  V train_on(const std::int32_t* order, std::int64_t first, int samples, int epoch,
+             std::int64_t step) {
+    V loss, total_weight = broadcast<Real>(Real(samples));
+    if (batch_weight_) total_weight = gather_weights(order, first, samples);
     if (task_.order_kind == Order::each_replicate) {
       gather_lanes(order, first, samples);
-      loss = gradients(LaneRows<Real>{lane_x_, inputs_}, LaneRows<Real>{lane_y_, outputs_},
-                       samples);
+      loss = passes_.gradients(LaneRows<Real>{lane_x_, inputs_}, LaneRows<Real>{lane_y_, outputs_},
+                               batch_weight_, total_weight, samples, step);
     } else {
-      loss = gradients(shared_rows(task_.x, batch_x_, inputs_, order, first, samples),
-                       shared_rows(task_.y, batch_y_, outputs_, order, first, samples), samples);
+      loss = passes_.gradients(shared_rows(task_.x, batch_x_, inputs_, order, first, samples),
+                               shared_rows(task_.y, batch_y_, outputs_, order, first, samples),
+                               batch_weight_, total_weight, samples, step);
     }
     clock_.tick(program_, Real{});
-    with_optimizer<Real>(program_, clock_, [&](const auto& rule) {
-      update_all<Real>(rule, weights_, gradient_, state_, program_.parameters);
+    Rate rate{program_.learning_rate};
+    if (program_.rates) rate.shared = program_.rates[program_.rates_per_step ? step : epoch];
+    if (watcher_.watches_rate()) rate.of_lanes = watcher_.rates();
+    if (adjusts_) loss += adjust(rate, total_weight, samples);
+    with_optimizer<Real>(program_, clock_, rate, [&](const auto& rule) {
+      for (const auto& range : trained_)
+        update_all<Real>(rule, weights_, gradient_, state_, program_.parameters, range.first,
+                         range.second);
     });
     return loss;
+  }
+
+  // Returns what the penalties add to the summed loss.
+  V adjust(const Rate& rate, V total_weight, int samples) {
+    V share = broadcast<Real>(Real(1));
+    if (program_.penalty_per_sample)
+      share /= program_.divide_by_weights ? total_weight : broadcast<Real>(Real(samples));
+    V penalty = add_penalties<Real>(program_, weights_, gradient_, share);
+    clip<Real>(program_, gradient_);
+    if (program_.decay != Decay::none) decay_weights<Real>(program_, rate, weights_, gradient_);
+    return penalty * Real(samples * outputs_);
   }
 
   SharedRows<Real> shared_rows(const Real* data, Real* buffer, int width,
@@ -216,77 +198,68 @@ class Block {
       }
   }
 
-  template <class Rows>
-  void forward_all(const Rows& x, int samples) {
-    for (int l = 0; l < program_.layer_count; ++l) {
-      Weights<Real> layer = layer_view(weights_, l);
-      with_activation<Real>(program_.layers[l], [&](const auto& f) {
-        if (l == 0)
-          forward<Real>(f, x, layer, samples, layer_output_[l]);
-        else
-          forward<Real>(f, LaneRows<Real>{layer_output_[l - 1], layer.inputs}, layer, samples,
-                           layer_output_[l]);
-      });
-    }
-  }
-
-  template <class Rows>
-  V gradients(const Rows& x, const Rows& y, int samples) {
-    if (is_shallow(program_)) return inputs_ == 1 ? shallow<1>(x, y, samples)
-                                                  : shallow<2>(x, y, samples);
-    forward_all(x, samples);
-    V loss = output_delta(y, samples);
-    for (int l = program_.layer_count - 1; l >= 0; --l) {
-      Weights<Real> gradient = layer_view(gradient_, l);
-      if (l == 0) {
-        weight_gradient<Real>(x, delta_, samples, gradient);
-        break;
+  V gather_weights(const std::int32_t* order, std::int64_t first, int samples) {
+    const bool each = task_.order_kind == Order::each_replicate;
+    V total = {};
+    for (int s = 0; s < samples; ++s) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        std::int64_t place = (each ? lane * task_.samples : 0) + first + s;
+        batch_weight_[s][lane] = task_.sample_weight[order ? order[place] : first + s];
       }
-      const V* input = layer_output_[l - 1];
-      weight_gradient<Real>(LaneRows<Real>{input, gradient.inputs}, delta_, samples, gradient);
-      with_activation<Real>(program_.layers[l - 1], [&](const auto& f) {
-        input_delta<Real>(f, delta_, layer_view(weights_, l), input, samples,
-                                                next_delta_);
-      });
-      V* spare = delta_;
-      delta_ = next_delta_;
-      next_delta_ = spare;
+      total += batch_weight_[s];
     }
-    return loss;
+    return total;
   }
 
-  template <int I, class Rows>
-  V shallow(const Rows& x, const Rows& y, int samples) {
-    Shallow<Real> net{layer_view(weights_, 0),  layer_view(weights_, 1),
-                      layer_view(gradient_, 0), layer_view(gradient_, 1),
-                      layer_output_[0],         layer_output_[1]};
-    V loss = {};
-    with_activation<Real>(program_.layers[0], [&](const auto& hidden) {
-      with_loss<Real>(program_.loss, [&](auto kind) {
-        loss = shallow_gradients<Real, decltype(kind), I>(hidden, net, x, y, samples);
-      });
-    });
-    return loss;
+  // ---- the end of an epoch, and of training ----
+
+  void end_epoch(int epoch, V epoch_loss, M healthy_steps, std::int64_t step) {
+    const double terms = double(samples_used_) * outputs_;
+    if (task_.history)
+      for (int lane = 0; lane < task_.replicates; ++lane)
+        if (!stopped_[lane])
+          task_.history[std::int64_t(lane) * program_.epochs + epoch] =
+              double(epoch_loss[lane]) / terms;
+    if (task_.snapshots && (epoch + 1) % task_.snapshot_every == 0)
+      store(weights_, task_.snapshots, program_.epochs / task_.snapshot_every,
+            (epoch + 1) / task_.snapshot_every - 1);
+    if (watcher_.watches()) watch(epoch, epoch_loss, healthy_steps, step, terms);
   }
 
-  // Fills delta_ with the loss's gradient at the last layer's pre-activation.
-  template <class Rows>
-  V output_delta(const Rows& y, int samples) {
-    const V* prediction = layer_output_[program_.layer_count - 1];
-    const Real share = Real(1) / Real(samples * outputs_);
-    V sum = {};
-    with_activation<Real>(program_.layers[program_.layer_count - 1], [&](const auto& f) {
-      with_loss<Real>(program_.loss, [&](auto loss) {
-        for (int s = 0; s < samples; ++s)
-          for (int o = 0; o < outputs_; ++o) {
-            int at = s * outputs_ + o;
-            V error = prediction[at] - y.at(s, o);
-            sum += loss.value(error);
-            delta_[at] = f.times_slope(prediction[at], loss.slope(error) * share);
-          }
-      });
-    });
-    return sum;
+  void watch(int epoch, V epoch_loss, M healthy_steps, std::int64_t step, double terms) {
+    M better = {}, stops = {};
+    for (int lane = 0; lane < task_.replicates; ++lane) {
+      if (stopped_[lane]) continue;
+      Watcher::Verdict verdict = watcher_.note(lane, epoch, double(epoch_loss[lane]) / terms);
+      better[lane] = verdict == Watcher::Verdict::best_so_far ? -1 : 0;
+      stops[lane] = verdict == Watcher::Verdict::stop ? -1 : 0;
+      // Where the first epochs do not count, the last of them is the best so far.
+      if (epoch < program_.stop_from_epoch) better[lane] = -1;
+      if (!stops[lane]) continue;
+      stopped_[lane] = true;
+      ++stopped_count_;
+      task_.epochs_done[lane] = epoch + 1;
+      task_.diverged_at[lane] = healthy_steps[lane] == step ? -1 : healthy_steps[lane];
+    }
+    for (std::int64_t p = 0; p < program_.parameters; ++p) {
+      if (best_) best_[p] = better ? weights_[p] : best_[p];
+      final_[p] = stops ? (best_ ? best_[p] : weights_[p]) : final_[p];
+    }
+  }
+
+  void finish(M healthy_steps, std::int64_t step) {
+    M was_stopped = {};
+    for (int lane = 0; lane < task_.replicates; ++lane) {
+      was_stopped[lane] = stopped_[lane] ? -1 : 0;
+      if (stopped_[lane]) continue;
+      task_.epochs_done[lane] = program_.epochs;
+      task_.diverged_at[lane] = healthy_steps[lane] == step ? -1 : healthy_steps[lane];
+    }
+    if (final_)
+      for (std::int64_t p = 0; p < program_.parameters; ++p)
+        weights_[p] = was_stopped ? final_[p] : (best_ ? best_[p] : weights_[p]);
+    store(weights_, task_.end, 1, 0);
+    measure_error();
   }
 
   void measure_error() {
@@ -295,11 +268,12 @@ class Block {
       std::int64_t left = task_.samples - first;
       int samples = int(left < batch_ ? left : batch_);
       SharedRows<Real> y{task_.y + first * outputs_, outputs_};
-      forward_all(SharedRows<Real>{task_.x + first * inputs_, inputs_}, samples);
+      const V* prediction =
+          passes_.predict(SharedRows<Real>{task_.x + first * inputs_, inputs_}, samples);
       V sum = {};
       for (int s = 0; s < samples; ++s)
         for (int o = 0; o < outputs_; ++o) {
-          V error = layer_output_[program_.layer_count - 1][s * outputs_ + o] - y.at(s, o);
+          V error = prediction[s * outputs_ + o] - y.at(s, o);
           sum += error * error;
         }
       for (int lane = 0; lane < kLanes; ++lane) total[lane] += double(sum[lane]);
@@ -311,14 +285,19 @@ class Block {
   const Program& program_;
   const Task<Real>& task_;
   const int inputs_, outputs_, batch_;
-  Arena arena_;
+  const std::int64_t samples_used_;
+  const bool adjusts_;
+  Passes<Real> passes_;
+  Watcher watcher_;
+  Clock clock_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> trained_;
   V *weights_ = nullptr, *gradient_ = nullptr, *state_ = nullptr;
-  V** layer_output_ = nullptr;
-  V *delta_ = nullptr, *next_delta_ = nullptr;
-  V *lane_x_ = nullptr, *lane_y_ = nullptr;
+  V *best_ = nullptr, *final_ = nullptr;
+  V *lane_x_ = nullptr, *lane_y_ = nullptr, *batch_weight_ = nullptr;
   Real *batch_x_ = nullptr, *batch_y_ = nullptr;
   std::int32_t* order_ = nullptr;
-  Clock clock_;
+  bool stopped_[kGroup] = {};
+  int stopped_count_ = 0;
 };
 
 }  // namespace WHYFIT_TARGET

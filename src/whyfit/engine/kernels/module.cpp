@@ -126,14 +126,20 @@ bool run_tasks(const Target& target, const Program& program, const std::vector<T
 
 template <class Real>
 bool train(const std::string& target_name, Program program, const std::vector<Layer>& layers,
-           Rows<Real> x, Rows<Real> y, Rows<Real> start, Order order_kind,
+           const std::vector<Tensor>& tensors, std::optional<Out1<const double>> rates,
+           Rows<Real> x, Rows<Real> y, std::optional<Out1<const Real>> sample_weight,
+           Rows<Real> start, Order order_kind,
            std::optional<OrderRows> order, std::uint64_t order_seed, std::int64_t first_replicate,
            Out2<Real> end, Out1<double> squared_error, Out1<std::int64_t> diverged_at,
+           Out1<std::int64_t> epochs_done,
            std::optional<Out2<double>> history, std::optional<Out3<Real>> snapshots,
            int snapshot_every, int threads, nb::object progress) {
   const Target& target = target_named(target_name);
   program.layers = layers.data();
   program.layer_count = int(layers.size());
+  program.tensors = tensors.data();
+  program.tensor_count = int(tensors.size());
+  program.rates = rates ? rates->data() : nullptr;
   const std::int64_t replicates = std::int64_t(start.shape(0));
   const int lanes = lanes_of<Real>(target);
   std::vector<Task<Real>> tasks;
@@ -141,6 +147,7 @@ bool train(const std::string& target_name, Program program, const std::vector<La
     Task<Real> task;
     task.x = x.data();
     task.y = y.data();
+    task.sample_weight = sample_weight ? sample_weight->data() : nullptr;
     task.samples = std::int64_t(x.shape(0));
     task.order_kind = order_kind;
     task.order = order ? order->data() : nullptr;
@@ -151,6 +158,7 @@ bool train(const std::string& target_name, Program program, const std::vector<La
     task.end = end.data() + first * program.parameters;
     task.squared_error = squared_error.data() + first;
     task.diverged_at = diverged_at.data() + first;
+    task.epochs_done = epochs_done.data() + first;
     if (history) task.history = history->data() + first * program.epochs;
     if (snapshots) {
       task.snapshots =
@@ -164,11 +172,21 @@ bool train(const std::string& target_name, Program program, const std::vector<La
 
 template <class Real>
 void define_train(nb::module_& m, const char* name) {
-  m.def(name, &train<Real>, "target"_a, "program"_a, "layers"_a, "x"_a.noconvert(),
-        "y"_a.noconvert(), "start"_a.noconvert(), "order_kind"_a, "order"_a.none(),
+  m.def(name, &train<Real>, "target"_a, "program"_a, "layers"_a, "tensors"_a,
+        "rates"_a.none(), "x"_a.noconvert(), "y"_a.noconvert(), "sample_weight"_a.none(),
+        "start"_a.noconvert(), "order_kind"_a, "order"_a.none(),
         "order_seed"_a, "first_replicate"_a, "end"_a.noconvert(), "squared_error"_a.noconvert(),
-        "diverged_at"_a.noconvert(), "history"_a.none(), "snapshots"_a.none(), "snapshot_every"_a,
+        "diverged_at"_a.noconvert(), "epochs_done"_a.noconvert(), "history"_a.none(), "snapshots"_a.none(), "snapshot_every"_a,
         "threads"_a, "progress"_a.none());
+}
+
+template <class Real>
+void evaluate(const std::string& target_name, Function function, Out1<const Real> x, Out1<Real> out) {
+  const Target& target = target_named(target_name);
+  if constexpr (sizeof(Real) == 4)
+    target.evaluate_float(function, x.data(), out.data(), x.shape(0));
+  else
+    target.evaluate_double(function, x.data(), out.data(), x.shape(0));
 }
 
 }  // namespace
@@ -183,14 +201,65 @@ NB_MODULE(_lanes, m) {
       .value("leaky_relu", Activation::leaky_relu)
       .value("elu", Activation::elu)
       .value("tanh", Activation::tanh)
-      .value("sigmoid", Activation::sigmoid);
+      .value("sigmoid", Activation::sigmoid)
+      .value("bounded_relu", Activation::bounded_relu)
+      .value("prelu", Activation::prelu)
+      .value("selu", Activation::selu)
+      .value("gelu", Activation::gelu)
+      .value("gelu_tanh", Activation::gelu_tanh)
+      .value("silu", Activation::silu)
+      .value("mish", Activation::mish)
+      .value("softplus", Activation::softplus)
+      .value("softsign", Activation::softsign)
+      .value("hard_sigmoid", Activation::hard_sigmoid)
+      .value("hard_tanh", Activation::hard_tanh)
+      .value("exponential", Activation::exponential)
+      .value("sine", Activation::sine)
+      .value("softmax", Activation::softmax);
   nb::enum_<Loss>(m, "Loss")
       .value("mean_squared_error", Loss::mean_squared_error)
-      .value("mean_absolute_error", Loss::mean_absolute_error);
+      .value("mean_absolute_error", Loss::mean_absolute_error)
+      .value("huber", Loss::huber)
+      .value("log_cosh", Loss::log_cosh)
+      .value("mean_absolute_percentage_error", Loss::mean_absolute_percentage_error)
+      .value("mean_squared_logarithmic_error", Loss::mean_squared_logarithmic_error)
+      .value("binary_crossentropy", Loss::binary_crossentropy)
+      .value("categorical_crossentropy", Loss::categorical_crossentropy)
+      .value("half_squared_error", Loss::half_squared_error);
   nb::enum_<Optimizer>(m, "Optimizer")
       .value("sgd", Optimizer::sgd)
       .value("rmsprop", Optimizer::rmsprop)
-      .value("adam", Optimizer::adam);
+      .value("adam", Optimizer::adam)
+      .value("adamax", Optimizer::adamax)
+      .value("nadam", Optimizer::nadam)
+      .value("adagrad", Optimizer::adagrad)
+      .value("adadelta", Optimizer::adadelta);
+  nb::enum_<Form>(m, "Form")
+      .value("keras", Form::keras)
+      .value("torch", Form::torch)
+      .value("sklearn", Form::sklearn);
+  nb::enum_<Decay>(m, "Decay")
+      .value("none", Decay::none)
+      .value("of_weights", Decay::of_weights)
+      .value("in_gradient", Decay::in_gradient);
+  nb::enum_<Watch>(m, "Watch")
+      .value("none", Watch::none)
+      .value("plateau_of_keras", Watch::plateau_of_keras)
+      .value("plateau_of_torch", Watch::plateau_of_torch)
+      .value("adaptive", Watch::adaptive);
+  nb::enum_<Stop>(m, "Stop")
+      .value("none", Stop::none)
+      .value("keras", Stop::keras)
+      .value("sklearn", Stop::sklearn);
+  nb::enum_<Function>(m, "Function")
+      .value("exponential", Function::exponential)
+      .value("hyperbolic_tangent", Function::hyperbolic_tangent)
+      .value("logistic", Function::logistic)
+      .value("error_function", Function::error_function)
+      .value("logarithm", Function::logarithm)
+      .value("sine", Function::sine)
+      .value("cosine", Function::cosine)
+      .value("soft_plus", Function::soft_plus);
   nb::enum_<Order>(m, "Order")
       .value("given", Order::given)
       .value("group", Order::group)
@@ -201,23 +270,76 @@ NB_MODULE(_lanes, m) {
       .def_rw("units", &Layer::units)
       .def_rw("activation", &Layer::activation)
       .def_rw("constant", &Layer::constant)
+      .def_rw("most", &Layer::most)
+      .def_rw("threshold", &Layer::threshold)
+      .def_rw("slope_at_zero", &Layer::slope_at_zero)
+      .def_rw("own_slope_at_zero", &Layer::own_slope_at_zero)
       .def_rw("has_bias", &Layer::has_bias)
       .def_rw("kernel_at", &Layer::kernel_at)
-      .def_rw("bias_at", &Layer::bias_at);
+      .def_rw("bias_at", &Layer::bias_at)
+      .def_rw("slopes", &Layer::slopes)
+      .def_rw("slopes_at", &Layer::slopes_at)
+      .def_rw("dropout", &Layer::dropout)
+      .def_rw("activity_l1", &Layer::activity_l1)
+      .def_rw("activity_l2", &Layer::activity_l2);
+  nb::class_<Tensor>(m, "Tensor")
+      .def(nb::init<>())
+      .def_rw("at", &Tensor::at)
+      .def_rw("count", &Tensor::count)
+      .def_rw("l1", &Tensor::l1)
+      .def_rw("l2", &Tensor::l2)
+      .def_rw("trainable", &Tensor::trainable);
   nb::class_<Program>(m, "Program")
       .def(nb::init<>())
       .def_rw("parameters", &Program::parameters)
+      .def_rw("form", &Program::form)
       .def_rw("loss", &Program::loss)
+      .def_rw("loss_constant", &Program::loss_constant)
+      .def_rw("from_logits", &Program::from_logits)
+      .def_rw("label_smoothing", &Program::label_smoothing)
+      .def_rw("loss_factor", &Program::loss_factor)
+      .def_rw("sum_reduction", &Program::sum_reduction)
+      .def_rw("divide_by_weights", &Program::divide_by_weights)
+      .def_rw("penalty_per_sample", &Program::penalty_per_sample)
       .def_rw("optimizer", &Program::optimizer)
       .def_rw("learning_rate", &Program::learning_rate)
       .def_rw("momentum", &Program::momentum)
+      .def_rw("dampening", &Program::dampening)
       .def_rw("nesterov", &Program::nesterov)
       .def_rw("rho", &Program::rho)
       .def_rw("centered", &Program::centered)
       .def_rw("beta_1", &Program::beta_1)
       .def_rw("beta_2", &Program::beta_2)
       .def_rw("epsilon", &Program::epsilon)
+      .def_rw("amsgrad", &Program::amsgrad)
+      .def_rw("initial_accumulator", &Program::initial_accumulator)
+      .def_rw("rate_decay", &Program::rate_decay)
+      .def_rw("momentum_decay", &Program::momentum_decay)
+      .def_rw("weight_decay", &Program::weight_decay)
+      .def_rw("decay", &Program::decay)
+      .def_rw("clip_norm", &Program::clip_norm)
+      .def_rw("global_clip_norm", &Program::global_clip_norm)
+      .def_rw("clip_value", &Program::clip_value)
+      .def_rw("rates_per_step", &Program::rates_per_step)
+      .def_rw("watch", &Program::watch)
+      .def_rw("watch_factor", &Program::watch_factor)
+      .def_rw("watch_least", &Program::watch_least)
+      .def_rw("watch_threshold", &Program::watch_threshold)
+      .def_rw("watch_smallest", &Program::watch_smallest)
+      .def_rw("watch_relative", &Program::watch_relative)
+      .def_rw("watch_patience", &Program::watch_patience)
+      .def_rw("watch_cooldown", &Program::watch_cooldown)
+      .def_rw("stop", &Program::stop)
+      .def_rw("stop_patience", &Program::stop_patience)
+      .def_rw("stop_from_epoch", &Program::stop_from_epoch)
+      .def_rw("stop_threshold", &Program::stop_threshold)
+      .def_rw("stop_restores", &Program::stop_restores)
+      .def_rw("stop_has_baseline", &Program::stop_has_baseline)
+      .def_rw("stop_baseline", &Program::stop_baseline)
+      .def_rw("input_dropout", &Program::input_dropout)
+      .def_rw("dropout_seed", &Program::dropout_seed)
       .def_rw("batch_size", &Program::batch_size)
+      .def_rw("drop_last", &Program::drop_last)
       .def_rw("epochs", &Program::epochs);
   m.def("targets", [] {
     std::vector<std::string> names;
@@ -226,4 +348,8 @@ NB_MODULE(_lanes, m) {
   });
   define_train<float>(m, "train_float32");
   define_train<double>(m, "train_float64");
+  m.def("evaluate_float32", &evaluate<float>, "target"_a, "function"_a, "x"_a.noconvert(),
+        "out"_a.noconvert());
+  m.def("evaluate_float64", &evaluate<double>, "target"_a, "function"_a, "x"_a.noconvert(),
+        "out"_a.noconvert());
 }

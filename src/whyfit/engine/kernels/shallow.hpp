@@ -20,7 +20,8 @@ inline bool is_shallow(const Program& program) {
   return program.layer_count == 2 && program.layers[1].units == 1 &&
          program.layers[1].activation == Activation::linear &&
          program.layers[0].inputs <= kMostShallowInputs && program.layers[0].has_bias &&
-         program.layers[1].has_bias;
+         program.layers[1].has_bias && !is_staged(program.layers[0]) &&
+         !is_staged(program.layers[1]);
 }
 
 template <class Real>
@@ -179,8 +180,10 @@ inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, 
     store_gradient<Real, I>(net, first + u, finish_gradient<Real, F, I>(sum[u], unit[u]));
 }
 
-template <class Real, class F, class L, int I, class Rows>
-Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y, int samples) {
+// `loss_slopes` turns the predictions into their deltas in place and returns the summed loss.
+template <class Real, int I, class F, class Rows, class LossSlopes>
+Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int samples,
+                        const LossSlopes& loss_slopes) {
   const int units = net.hidden.units;
   for (int s = 0; s < samples; ++s) net.prediction[s] = net.output.bias[0];
   int u = 0;
@@ -188,16 +191,8 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, con
     forward_units<Real, F, I, kTileUnits>(f, net, x, samples, u);
   for (; u < units; ++u) forward_units<Real, F, I, 1>(f, net, x, samples, u);
 
-  const Real share = Real(1) / Real(samples);
-  Vector<Real> loss = {}, bias_sum = {};
-  for (int s = 0; s < samples; ++s) {
-    Vector<Real> prediction = net.prediction[s];
-    Vector<Real> error = prediction - y.at(s, 0);
-    loss += L::value(error);
-    Vector<Real> delta = L::slope(error) * share;
-    bias_sum += delta;
-    net.prediction[s] = delta;
-  }
+  Vector<Real> loss = loss_slopes(net.prediction), bias_sum = {};
+  for (int s = 0; s < samples; ++s) bias_sum += net.prediction[s];
   net.output_gradient.bias[0] = bias_sum;
 
   for (u = 0; u + kTileUnits <= units; u += kTileUnits)
@@ -206,13 +201,14 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, con
   return loss;
 }
 
-template <class Real, class L, int I, class F, class Rows>
+// With the loss L of single errors inside the one pass, where the units fit one tile.
+template <class Real, class L, int I, class F, class Rows, class LossSlopes>
 Vector<Real> shallow_gradients(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y,
-                               int samples) {
+                               int samples, const LossSlopes& loss_slopes) {
   if constexpr (F::kCheap)
     if (net.hidden.units == kTileUnits)
       return one_tile<Real, F, L, I, kTileUnits>(f, net, x, y, samples);
-  return many_tiles<Real, F, L, I>(f, net, x, y, samples);
+  return many_tiles<Real, I>(f, net, x, samples, loss_slopes);
 }
 
 }  // namespace WHYFIT_TARGET

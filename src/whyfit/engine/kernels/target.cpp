@@ -32,14 +32,42 @@ bool run(const Program& program, const Task<Real>& task, Control& control) {
 
 template <class Real>
 std::size_t memory(const Program& program, const Task<Real>& task) {
-  return Block<Real>::bytes_needed(program, task);
+  return Block<Real>(program, task).bytes_needed();
+}
+
+template <class Real>
+Vector<Real> function_value(Function function, Vector<Real> x) {
+  switch (function) {
+    case Function::exponential: return exponential(x);
+    case Function::hyperbolic_tangent: return hyperbolic_tangent(x);
+    case Function::logistic: return logistic(x);
+    case Function::error_function: return error_function(x);
+    case Function::logarithm: return logarithm(x);
+    case Function::sine: return sine_and_cosine(x).sine;
+    case Function::cosine: return sine_and_cosine(x).cosine;
+    case Function::soft_plus: return soft_plus<Real>(x);
+  }
+  return x;
+}
+
+template <class Real>
+void evaluate(Function function, const Real* x, Real* out, std::size_t count) {
+  FlushDenormals flush;
+  constexpr std::size_t lanes = Lanes<Real>::count;
+  for (std::size_t i = 0; i < count; i += lanes) {
+    std::size_t here = count - i < lanes ? count - i : lanes;
+    Vector<Real> value = {};
+    std::memcpy(&value, x + i, here * sizeof(Real));
+    value = function_value<Real>(function, value);
+    std::memcpy(out + i, &value, here * sizeof(Real));
+  }
 }
 
 }  // namespace
 
 const Target target = {
     Lanes<float>::count,  Lanes<double>::count, run<float>,
-    run<double>, memory<float>, memory<double>,
+    run<double>, memory<float>, memory<double>, evaluate<float>, evaluate<double>,
 };
 
 }  // namespace WHYFIT_TARGET

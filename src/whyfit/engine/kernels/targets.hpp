@@ -7,6 +7,11 @@
 
 namespace whyfit {
 
+// Elementary functions, as the tests ask for them.
+enum class Function : int {
+  exponential, hyperbolic_tangent, logistic, error_function, logarithm, sine, cosine, soft_plus
+};
+
 struct Target {
   int float_lanes;
   int double_lanes;
@@ -14,6 +19,8 @@ struct Target {
   bool (*run_double)(const Program&, const Task<double>&, Control&);
   std::size_t (*memory_float)(const Program&, const Task<float>&);
   std::size_t (*memory_double)(const Program&, const Task<double>&);
+  void (*evaluate_float)(Function, const float*, float*, std::size_t);
+  void (*evaluate_double)(Function, const double*, double*, std::size_t);
 };
 
 namespace baseline {

@@ -43,6 +43,13 @@ template <class Real>
   return value - Vector<Real>{};
 }
 
+// The same bits as another vector: what GCC and Clang take a cast between vectors of one size to mean.
+template <class To, class From>
+[[gnu::always_inline]] inline To as(From value) {
+  static_assert(sizeof(To) == sizeof(From), "a cast keeps the bits");
+  return (To)value;
+}
+
 template <class Real>
 [[gnu::always_inline]] inline Vector<Real> select(Mask<Real> mask, Vector<Real> yes, Vector<Real> no) {
   return mask ? yes : no;
