@@ -212,7 +212,22 @@ def _with_output(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     return replace(recipe, layers=(*recipe.hidden, output))
 
 
+BIASED = "in every layer"
+
+
+def _bias_use(_fit: Fit, recipe: Recipe) -> str:
+    biased = [layer.use_bias for layer in recipe.layers]
+    return BIASED if all(biased) else "in some layers" if any(biased) else "in no layer"
+
+
+def _with_use_of_biases(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
+    layers = (replace(layer, use_bias=True) for layer in recipe.layers)
+    return replace(recipe, layers=tuple(layers))
+
+
 # ---- training ----
+
+SHUFFLED = "every epoch"
 
 
 def _with_learning_rate(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
@@ -285,6 +300,14 @@ FACTORS: tuple[Factor, ...] = (
         _with_biases,
     ),
     Factor(
+        "use_bias",
+        "biases",
+        "Is it that biases are missing?",
+        _bias_use,
+        lambda fit, recipe: () if _bias_use(fit, recipe) == BIASED else (BIASED,),
+        _with_use_of_biases,
+    ),
+    Factor(
         "output_activation",
         "output activation",
         "Is it the output activation?",
@@ -318,6 +341,22 @@ FACTORS: tuple[Factor, ...] = (
         lambda _fit, recipe: str(recipe.batch_size),
         _batch_sizes,
         lambda _fit, recipe, level: replace(recipe, batch_size=int(level)),
+    ),
+    Factor(
+        "shuffle",
+        "shuffling",
+        "Is it the order of the samples?",
+        lambda _fit, recipe: SHUFFLED if recipe.shuffle else "off",
+        lambda _fit, recipe: () if recipe.shuffle else (SHUFFLED,),
+        lambda _fit, recipe, level: replace(recipe, shuffle=level == SHUFFLED),
+    ),
+    Factor(
+        "loss",
+        "loss",
+        "Is it the loss?",
+        lambda _fit, recipe: recipe.loss,
+        lambda _fit, recipe: () if recipe.loss == "mse" else ("mse",),
+        lambda _fit, recipe, level: replace(recipe, loss=level),
     ),
 )
 
