@@ -80,11 +80,12 @@ def start_measures(recipe: Recipe) -> StartMeasures:
     2010 (sqrt(2 / (fan_in + fan_out))) through tanh-like ones. Frameworks default to Glorot for
     both, so that before ReLU the smaller of the two counts as customary.
     """
-    drawn, customary = [], []
+    drawn, customary, largest = [], [], []
     for (inputs, units, _biased), layer in zip(recipe.shapes, recipe.layers, strict=True):
         drawn.append(layer.kernel_initializer.root_mean_square(inputs, units))
         customary.append(customary_initializer_scale(layer, inputs, units))
-    return StartMeasures(tuple(drawn), tuple(customary))
+        largest.append(float(max(np.sqrt(2.0 / (inputs + units)), np.sqrt(2.0 / inputs))))
+    return StartMeasures(tuple(drawn), tuple(customary), tuple(largest))
 
 
 def customary_initializer_scale(layer: DenseLayer, inputs: int, units: int) -> float:

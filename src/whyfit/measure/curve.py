@@ -12,6 +12,10 @@ SWING = 0.25
 """Least height of a swing, as a share of the range of y: what a reader of the plot would count."""
 
 
+GAP = 5.0
+"""Neighbours farther apart than five times the usual have a gap between them, not a step."""
+
+
 def curve_measures(
     x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"], noise_floor: float
 ) -> CurveMeasures | None:
@@ -29,11 +33,13 @@ def curve_measures(
     if height == 0.0:
         return None
     steps = np.abs(np.diff(values)) / height
+    apart = np.diff(places)
+    steps[apart > GAP * np.median(apart)] = 0.0
     widest = int(np.argmax(steps))
     noise = float(np.sqrt(noise_floor * np.var(y[:, 0])))
     swings = oscillations(values, max(SWING * height, 6.0 * noise))
     return CurveMeasures(
-        gap=float(np.max(np.diff(places))) / reach,
+        gap=float(np.max(apart)) / reach,
         jump=float(steps[widest]),
         jump_at=float(places[widest] + places[widest + 1]) / 2.0,
         usual_step=float(np.quantile(np.delete(steps, widest), 0.95)),

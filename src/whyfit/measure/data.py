@@ -12,6 +12,9 @@ from scipy.spatial import KDTree
 from whyfit.records.evidence import ColumnMeasures, DataMeasures
 from whyfit.records.network import Array
 
+LEAST_SAMPLES = 12
+"""With one input fewer samples leave too few neighbours to compare."""
+
 
 def data_measures(
     x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"]
@@ -26,6 +29,7 @@ def data_measures(
         sorted_share=sorted_share(x),
         tail=_tail(y),
         duplicates=_duplicates(x),
+        noise_measured=len(x) >= (LEAST_SAMPLES if x.shape[1] == 1 else LEAST_GAMMA_SAMPLES),
     )
 
 
@@ -79,7 +83,7 @@ def noise_floor(x: Float[Array, "samples inputs"], y: Float[Array, "samples outp
     spacing zero takes the curvature out. Several inputs: the Gamma test, see `gamma_test`.
     """
     variance = float(np.mean((y - y.mean(axis=0)) ** 2))
-    if len(x) < 12 or variance == 0.0:
+    if len(x) < LEAST_SAMPLES or variance == 0.0:
         return 0.0
     if x.shape[1] != 1:
         return gamma_test(x, y) / variance

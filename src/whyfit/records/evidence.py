@@ -88,7 +88,8 @@ class DataMeasures:
 
     `best_line` is the unexplained variance of the best affine function. `sorted_share` is the share of
     the steps from sample to sample that go the same way in the input that is most in order: 1 if
-    the data are sorted, about 0.5 if they are shuffled. `tail` is the greatest distance of a target
+    the data are sorted, about 0.5 if they are shuffled. `noise_measured` says whether the samples
+    suffice to tell noise from curve. `tail` is the greatest distance of a target
     from its mean in standard deviations. `duplicates` is the share of samples whose x came before.
     """
 
@@ -100,6 +101,7 @@ class DataMeasures:
     sorted_share: float = 0.5
     tail: float = 0.0
     duplicates: float = 0.0
+    noise_measured: bool = False
 
     @property
     def target_is_constant(self) -> bool:
@@ -209,11 +211,13 @@ class TrainingMeasures:
 class StartMeasures:
     """Each layer's start weights: their root mean square, and that of the customary initializer.
 
-    Customary is He (2015) before a ReLU-like activation and Glorot (2010) otherwise.
+    Customary is He (2015) before a ReLU-like activation and Glorot (2010) otherwise. Where both are in
+    use, `customary` is the smaller; `largest` is the larger of the two whatever the activation.
     """
 
     drawn: tuple[float, ...]
     customary: tuple[float, ...]
+    largest: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -389,7 +389,7 @@ def resolve(change: Change, fit: Fit, recipe: Recipe) -> Change | None:
 
 def _concrete(change: Change, fit: Fit, recipe: Recipe) -> str:
     level = change.to
-    if change.factor in ("input_range", "target_range") and level in PARTS:
+    if change.factor in ("input_range", "target_range") and level in (SCALED, *PARTS):
         data = fit.x if change.factor == "input_range" else fit.y
         return next(iter(_scalings(data)), factor_named(change.factor).current(fit, recipe))
     if change.factor == "kernel_initializer" and level == "customary":
@@ -410,6 +410,9 @@ def _concrete(change: Change, fit: Fit, recipe: Recipe) -> str:
                 pass
     return level
 
+
+SCALED = "scaled"
+"""What a finding says of a scaling that it needs as a whole."""
 
 PARTS = {"centred": OFFSET_KEPT, "rescaled": SCALE_KEPT}
 """What a finding may say of a scaling that it needs, and what to spare to leave the fault in."""
