@@ -25,6 +25,9 @@ FOLDER = ROOT / "cases" / "development"
 PAGE = ROOT / "docs" / "development-cases.md"
 
 
+COMMAND = (sys.executable, "-m", "whyfit", "run", "--fast", "-q")
+
+
 @dataclass(frozen=True)
 class Case:
     """A script, the causes it was collected for, and what people blamed that should not hold."""
@@ -80,8 +83,7 @@ def run(case: Case, budget: float) -> tuple[dict[str, Any] | None, float, str]:
         environment = {**os.environ, "KERAS_BACKEND": "jax", "MPLBACKEND": "Agg"}
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "whyfit", "run", "--fast", "-q", "--budget", str(budget)]
-            + [script.name],
+            [*COMMAND, "--budget", str(budget), script.name],
             cwd=folder,
             env=environment,
             capture_output=True,

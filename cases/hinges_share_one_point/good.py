@@ -4,11 +4,12 @@ from keras.layers import Dense, Input
 
 keras.utils.set_random_seed(1)
 
+spread = keras.initializers.RandomUniform(-2, 2)
 x = np.linspace(-1, 1, 200).reshape(-1, 1)
 y = np.abs(np.abs(x) - 0.5)
 model = keras.Sequential([
     Input((1,)),
-    Dense(64, activation='relu', kernel_initializer='he_uniform', bias_initializer=keras.initializers.RandomUniform(-2, 2)),
+    Dense(64, activation='relu', kernel_initializer='he_uniform', bias_initializer=spread),
     Dense(1),
 ])
 model.compile(loss='mse', optimizer=keras.optimizers.Adam(0.003))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cases import CASES, needs, outcome
+from tests.cases import CASES, FOLDER, needs, outcome
 from whyfit import rules
 from whyfit.rules import HEADINGS, RULES, Rule
 from whyfit.study.factors import FACTOR_NAMES
@@ -102,3 +104,14 @@ def test_what_a_case_says(folder: Path):
 def test_cases_hold_nothing_else():
     for path in CASES:
         assert {"bad.py", "good.py", "expected.json"} <= {each.name for each in path.iterdir()}
+
+
+def test_rule_pages_are_fresh():
+    """docs/rules is written by scripts/rule_pages.py; run it after a change of a docstring."""
+    found = subprocess.run(
+        [sys.executable, str(FOLDER.parent / "scripts" / "rule_pages.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout
