@@ -186,7 +186,9 @@ HEADER = """# The ten development cases
 Written by `python benchmarks/development_cases.py`; do not edit. Ten questions that people asked in
 public, as scripts (`cases/development/`), each run by `whyfit run --fast`. "Expected" is what was
 written down for the case before any of it was run, with what the report says of it; "decoys" are what
-was blamed and should not hold. "Fresh" counts the first fix on seeds that no study has seen.
+was blamed and should not hold. "Fresh" counts the first fix on seeds that no study has seen. The
+studies had {budget:g} modelled seconds each; the last column is the time of the whole run on a machine
+that did other work too.
 
 | case | unexplained | expected | decoys | confirmed | first fix | fresh | seconds |
 |---|---|---|---|---|---|---|---|
@@ -211,7 +213,9 @@ def main() -> None:
         print(" | ".join(rows[-1]), flush=True)
     if not wanted:
         lines = ["| " + " | ".join(each) + " |" for each in rows]
-        PAGE.write_text(HEADER + "\n".join(lines) + "\n" + NOTES.read_text())
+        PAGE.write_text(
+            HEADER.format(budget=options.budget) + "\n".join(lines) + "\n" + NOTES.read_text()
+        )
 
 
 NOTES = FOLDER / "notes.md"
