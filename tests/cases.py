@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -15,23 +16,32 @@ from whyfit.study.conduct import StudyOptions
 from whyfit.study.confirm import ConfirmOptions
 
 FOLDER = Path(__file__).resolve().parent.parent / "cases"
-CASES = sorted(path for path in FOLDER.iterdir() if path.is_dir())
+DEVELOPMENT = FOLDER / "development"
+CASES = sorted(path for path in FOLDER.iterdir() if path.is_dir() and path != DEVELOPMENT)
 
-STUDIED = ("lucky_start", "unlucky_start")
-"""Cases whose fault only retraining can show."""
+BUDGET = 1.0
+"""Modelled seconds for a case's study: its networks are small enough for that."""
+
+
+def needs(script: Path) -> str | None:
+    """The framework a script imports that is not here, or that no adapter watches yet."""
+    if "import torch" not in script.read_text():
+        return None
+    if importlib.util.find_spec("torch") is None:
+        return "torch is not installed"
+    if not any(adapter.__module__.endswith(".torch") for adapter in capture.ADAPTERS):
+        return "there is no adapter for PyTorch yet"
+    return None
 
 
 def outcome(script: Path) -> dict[str, Any]:
-    """Findings of the script's first fit, and causes confirmed where the case needs a study."""
-    studied = script.parent.name in STUDIED
+    """Findings of the script's first fit, and the causes that a small study confirms."""
     with redirect_stderr(io.StringIO()):
         captured = capture.run(
             capture.load_script(str(script), []),
             Session(substitute=EngineSubstitute(), strict=True),
         )
-    options = Options(
-        retrain=studied, study=StudyOptions(budget=10.0), confirm=ConfirmOptions(runs=0)
-    )
+    options = Options(study=StudyOptions(budget=BUDGET), confirm=ConfirmOptions(runs=0))
     fit = diagnose(captured, options).fits[0]
     causes = fit.study.causes if fit.study else ()
     return {

@@ -4,12 +4,13 @@ from keras.layers import Dense, Input
 
 keras.utils.set_random_seed(1)
 
-x = np.linspace(-1, 1, 400).reshape(-1, 1)
-y = np.sin(3 * x)
+spread = keras.initializers.RandomUniform(-2, 2)
+x = np.linspace(-1, 1, 200).reshape(-1, 1)
+y = np.abs(np.abs(x) - 0.5)
 model = keras.Sequential([
     Input((1,)),
-    Dense(8, activation='relu', bias_initializer=keras.initializers.RandomUniform(-1, 1)),
+    Dense(64, activation='relu', kernel_initializer='he_uniform', bias_initializer=spread),
     Dense(1),
 ])
-model.compile(loss='mse', optimizer=keras.optimizers.Adam(0.01))
-model.fit(x, y, epochs=60, batch_size=32, verbose=0)
+model.compile(loss='mse', optimizer=keras.optimizers.Adam(0.003))
+model.fit(x, y, epochs=100, batch_size=32, verbose=0)

@@ -4,12 +4,12 @@ from keras.layers import Dense, Input
 
 keras.utils.set_random_seed(1)
 
-x = np.linspace(-1, 1, 400).reshape(-1, 1)
+x = np.linspace(-1, 1, 200).reshape(-1, 1)
 y = np.sin(3 * x)
 model = keras.Sequential([
     Input((1,)),
     Dense(16, activation='tanh'),
     Dense(1),
 ])
-model.compile(loss='mse', optimizer=keras.optimizers.SGD(0.05))
-model.fit(x, y, epochs=60, batch_size=32, verbose=0)
+model.compile(loss='mse', optimizer=keras.optimizers.SGD(0.1))
+model.fit(x, y, epochs=200, batch_size=32, verbose=0)

@@ -4,11 +4,12 @@ from keras.layers import Dense, Input
 
 keras.utils.set_random_seed(1)
 
-x = np.linspace(-1, 1, 400).reshape(-1, 1)
+x = np.linspace(-1, 1, 200).reshape(-1, 1)
 y = np.sin(6 * x)
 model = keras.Sequential([
     Input((1,)),
-    Dense(16, activation='relu'),
+    Dense(64, activation='relu'),
+    Dense(64, activation='relu'),
     Dense(1),
 ])
 model.compile(loss='mse', optimizer=keras.optimizers.Adam(0.01))

@@ -64,8 +64,8 @@ def diagnose_fit(
 ) -> FitDiagnosis:
     """The whole way for one fit: measure, suspect, replay, retrain, conclude, verify."""
     evidence = gather(fit)
-    findings = rules.findings(evidence)
     criterion = plan.criterion(evidence, options.study.tolerance)
+    findings = rules.findings(evidence, criterion.tolerance)
     obstacle = why_not_studied(evidence, options)
     replayed = Replay("not-run", fit.unexplained_variance, None, reason=obstacle or "")
     study: Study | None = None

@@ -17,6 +17,7 @@ from whyfit.fast import EngineSubstitute
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.study import arm
+from whyfit.study import factors
 
 pytestmark = pytest.mark.framework
 
@@ -241,3 +242,31 @@ def test_columns_count_characters_not_bytes(tmp_path: Path):
     patched = patch(source, program.path, fit, arm(Change("activation", "tanh")))
     assert patched.source is not None, patched.words
     assert "Dense(4, activation='tanh')" in patched.source
+
+
+def test_biases_order_and_loss(tmp_path: Path):
+    source = DATA + textwrap.dedent("""
+        import keras
+        from keras.layers import Dense
+        model = keras.Sequential([
+            keras.Input((1,)),
+            Dense(4, activation='relu', use_bias=False),
+            Dense(1, use_bias=False),
+        ])
+        model.compile('adam', loss='mae')
+        model.fit(x, y, epochs=2, verbose=0, shuffle=False)
+        """)
+    fit, program = fit_in(tmp_path, source)
+    assert not fit.recipe.shuffle
+    changes = arm(
+        Change("use_bias", "in every layer"),
+        Change("shuffle", "every epoch"),
+        Change("loss", "mse"),
+    )
+    patched = patch(source, program.path, fit, changes)
+    assert patched.source is not None, patched.words
+    again, _program = fit_in(tmp_path, patched.source)
+    assert again.recipe.shuffle
+    assert again.recipe.loss == "mse"
+    assert all(layer.use_bias for layer in again.recipe.layers)
+    assert factors.apply(changes, fit, fit.recipe) == again.recipe

@@ -43,7 +43,7 @@ def test_absolute_value_needs_two_units():
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        (recipe((4, 4)), "two hidden layers"),
+        (recipe(()), "no hidden layer"),
         (recipe((4,), "tanh"), "smooth"),
         (recipe((4,), output="sigmoid"), "output"),
         (recipe((4,), inputs=2), "two inputs"),

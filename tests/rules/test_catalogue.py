@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cases import CASES, FOLDER, outcome
+from tests.cases import CASES, FOLDER, needs, outcome
 from whyfit import rules
 from whyfit.rules import HEADINGS, RULES, Rule
 from whyfit.study.factors import FACTOR_NAMES
@@ -57,14 +59,59 @@ def test_remedies_name_known_factors(rule: Rule):
 @pytest.mark.parametrize("folder", CASES, ids=lambda path: path.name)
 def test_case(folder: Path, name: str):
     """bad.py shows the fault, good.py does not, and both give exactly what is written down."""
+    if reason := needs(folder / f"{name}.py"):
+        pytest.skip(reason)
     expected = json.loads((folder / "expected.json").read_text())[name]
     found = outcome(folder / f"{name}.py")
-    assert found == expected
     slug = folder.name.replace("_", "-")
-    shown = slug in found["findings"] or slug in found["confirmed"]
-    assert shown == (name == "bad")
+    assert found["findings"] == expected["findings"]
+    # How far a budget reaches depends on the machine's cores, and with it which causes beside this one
+    # are decided; whether this one is confirmed does not.
+    assert (slug in found["confirmed"]) == (slug in expected["confirmed"])
+    if name == "good":
+        assert set(found["confirmed"]) <= set(expected["confirmed"])
+
+
+NOT_CONFIRMED = {
+    "gradients-accumulate": "a recipe has no such step: the engine always clears",
+    "loss-does-not-fit-task": "the engine has no such loss yet",
+    "metric-misleads": "the fit is good",
+    "noise-floor-reached": "nothing is broken",
+    "outside-training-range": "no change of the training helps",
+    "plot-order": "the fit is good",
+    "regularised-too-hard": "the engine has no penalties yet",
+    "seed-does-not-seed-weights": "says why runs differ, not why this one looks as it does",
+    "target-broadcast": "the engine always compares matching pairs",
+    "target-jumps": "no change of the recipe takes the jump away",
+    "too-few-samples": "no change of the recipe adds samples",
+    "too-many-oscillations": "no change of the recipe takes swings away",
+}
+"""Rules whose bad case is suspected only, and why."""
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda path: path.name)
+def test_what_a_case_says(folder: Path):
+    """bad.py is suspected, and confirmed unless there is a reason; good.py is clean of it."""
+    expected = json.loads((folder / "expected.json").read_text())
+    slug = folder.name.replace("_", "-")
+    bad, good = expected["bad"], expected["good"]
+    assert slug in bad["findings"] or slug in bad["confirmed"]
+    assert slug not in good["findings"]
+    assert slug not in good["confirmed"]
+    assert (slug in bad["confirmed"]) == (slug not in NOT_CONFIRMED)
 
 
 def test_cases_hold_nothing_else():
-    for path in FOLDER.iterdir():
+    for path in CASES:
         assert {"bad.py", "good.py", "expected.json"} <= {each.name for each in path.iterdir()}
+
+
+def test_rule_pages_are_fresh():
+    """docs/rules is written by scripts/rule_pages.py; run it after a change of a docstring."""
+    found = subprocess.run(
+        [sys.executable, str(FOLDER.parent / "scripts" / "rule_pages.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from whyfit.records.fit import Fit, Place, SeedCall
+from whyfit.records.fit import DrawnLine, Fit, Place, SeedCall
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -46,7 +46,8 @@ class Session:
 
     `substitute`, if set, trains in place of the framework; `strict` makes our own failures
     fatal instead of warnings; `reseed`, if set, is mixed into every seed the script sets;
-    `keep_weights` is off for reruns that need end results alone.
+    `keep_weights` is off for reruns that need end results alone. `asked` holds inputs at which a
+    fitted model was asked afterwards, with the number of the fit; `drawn` the lines of its plots.
     """
 
     substitute: Substitute | None = None
@@ -57,6 +58,8 @@ class Session:
     seeds: list[SeedCall] = field(default_factory=list)
     scaled: list[ScaledArray] = field(default_factory=list)
     figures: list[bytes] = field(default_factory=list)
+    asked: list[tuple[int, Array]] = field(default_factory=list)
+    drawn: list[DrawnLine] = field(default_factory=list)
     say: Callable[[str], None] = lambda _message: None
     problems: list[str] = field(default_factory=list)
 

@@ -20,6 +20,7 @@ import numpy as np
 import wrapt
 
 from whyfit.adapters._adapter import Adapter, Session
+from whyfit.adapters.afterwards import drawn_lines, with_what_followed
 from whyfit.adapters.keras import KerasAdapter
 from whyfit.adapters.places import is_ours
 from whyfit.adapters.sklearn import SklearnAdapter
@@ -155,7 +156,7 @@ def run(
             _flush()
     return Captured(
         program,
-        tuple(session.fits),
+        with_what_followed(session),
         status,
         error,
         status == INTERRUPTED and error == "KeyboardInterrupt",
@@ -278,4 +279,5 @@ def _keep_figures(session: Session) -> None:
             content = io.BytesIO()
             pyplot.figure(number).savefig(content, format="png", dpi=80)
             session.figures.append(content.getvalue())
+            session.drawn += drawn_lines(pyplot.figure(number))
     pyplot.close("all")

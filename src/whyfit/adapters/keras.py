@@ -44,6 +44,7 @@ class KerasAdapter:
         self._inside_fit = 0
         self._active = False
         self._last: dict[int, _Recorder] = {}
+        self._number: dict[int, int] = {}
 
     def install(self, session: Session) -> None:
         """Choose a backend if the person has not, and watch from the import of keras on."""
@@ -62,6 +63,8 @@ class KerasAdapter:
             self._watch.wrap(keras.optimizers.Optimizer, "__init__", self._on_create(session))
             self._watch.wrap(keras.Model, "compile", self._on_compile(session))
             self._watch.wrap(keras.Model, "fit", self._on_fit(session))
+            for name in ("predict", "evaluate"):
+                self._watch.wrap(keras.Model, name, self._on_asked(session))
             self._watch.wrap(
                 keras.utils, "set_random_seed", seed_wrapper(session, "keras.utils.set_random_seed")
             )
@@ -104,6 +107,22 @@ class KerasAdapter:
                 return self._watched_fit(session, wrapped, model, args, kwargs)
             finally:
                 self._inside_fit -= 1
+
+        return wrapper
+
+    def _on_asked(self, session: Session) -> Any:
+        def wrapper(wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:
+            def note() -> None:
+                number = self._number.get(id(model))
+                x = args[0] if args else kwargs.get("x")
+                if number is not None and not self._inside_fit and _is_array(x):
+                    values = np.asarray(x)
+                    if np.issubdtype(values.dtype, np.number) and len(values):
+                        values = np.array(values, dtype=np.float64).reshape(len(values), -1)
+                        session.asked.append((number, values))
+
+            guarded(session, "watching predict", note)
+            return wrapped(*args, **kwargs)
 
         return wrapper
 
@@ -441,6 +460,7 @@ class _Recorder:
             fit = _joined(self.session.fits.pop(), fit)
         self.session.fits.append(fit)
         self.adapter._last[id(self.model)] = self
+        self.adapter._number[id(self.model)] = len(self.session.fits) - 1
 
     def _cut_to_last_epoch(self) -> None:
         """Where training was cut off, the last whole epoch is the end: in the middle of one the
@@ -506,6 +526,8 @@ class _Recorder:
                 "keras": str(keras.__version__),
                 "backend": str(keras.backend.backend()),
             },
+            metrics=tuple(self._metric_names()),
+            scaler_shared=shared,
         )
 
     def _end_weights(self) -> Array:

@@ -224,6 +224,28 @@ def _place_biases(
     edits.imports["RandomUniform"] = "keras.initializers"
 
 
+def _place_use_of_biases(
+    fit: Fit, _change: Change, edits: _Edits, path: str, _bounds: Sequence[float]
+) -> None:
+    for call in _layers(fit, path, lambda _index: True):
+        edits.arguments.append(Edit(call.place, "use_bias", "True", DENSE_ARGUMENTS))
+
+
+def _place_shuffle(
+    fit: Fit, change: Change, edits: _Edits, path: str, _bounds: Sequence[float]
+) -> None:
+    (call, *_more) = _calls(fit, "fit", path)
+    value = str(change.to != "off")
+    edits.arguments.append(Edit(call.place, "shuffle", value, FIT_ARGUMENTS))
+
+
+def _place_loss(
+    fit: Fit, change: Change, edits: _Edits, path: str, _bounds: Sequence[float]
+) -> None:
+    (call, *_more) = _calls(fit, "compile", path)
+    edits.arguments.append(Edit(call.place, "loss", f"'{change.to}'", COMPILE_ARGUMENTS))
+
+
 def _place_depth(
     fit: Fit, _change: Change, edits: _Edits, path: str, _bounds: Sequence[float]
 ) -> None:
@@ -271,6 +293,9 @@ _PLACE: dict[str, Callable[..., None]] = {
     "depth": _place_depth,
     "kernel_initializer": _place_on_layers("kernel_initializer", hidden_only=False),
     "bias_initializer": _place_biases,
+    "use_bias": _place_use_of_biases,
+    "shuffle": _place_shuffle,
+    "loss": _place_loss,
     "learning_rate": _place_learning_rate,
     "epochs": _place_on_fit("epochs"),
     "batch_size": _place_on_fit("batch_size"),

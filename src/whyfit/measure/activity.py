@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from whyfit.records.evidence import StartMeasures, UnitActivity
 from whyfit.records.fit import WeightHistory
@@ -15,9 +17,16 @@ SATURATED_SHARE_OF_RANGE = 0.005
 tanh an output beyond +-0.99, where its slope is below 0.02."""
 
 
-def unit_activity(network: Network, x: Float[Array, "samples inputs"]) -> tuple[UnitActivity, ...]:
-    """Activity of every hidden unit over all samples, layer by layer."""
-    units = []
+def unit_activity(
+    network: Network,
+    x: Float[Array, "samples inputs"],
+    no_gradient: Sequence[bool] = (),
+) -> tuple[UnitActivity, ...]:
+    """Activity of every hidden unit over all samples, layer by layer.
+
+    `no_gradient` says of each unit, in the same order, that no gradient reaches its weights.
+    """
+    units: list[UnitActivity] = []
     for index, (z, output) in enumerate(network.traced(x)[:-1]):
         activation = network.layers[index].activation
         on = np.mean(z > 0.0, axis=0)
@@ -28,7 +37,12 @@ def unit_activity(network: Network, x: Float[Array, "samples inputs"]) -> tuple[
             saturated = np.mean((output < low + margin) | (output > high - margin), axis=0)
         units += [
             UnitActivity(
-                index + 1, unit + 1, float(on[unit]), float(saturated[unit]), activation.dies
+                index + 1,
+                unit + 1,
+                float(on[unit]),
+                float(saturated[unit]),
+                activation.dies,
+                bool(no_gradient[len(units) + unit]) if no_gradient else False,
             )
             for unit in range(z.shape[1])
         ]
@@ -66,11 +80,12 @@ def start_measures(recipe: Recipe) -> StartMeasures:
     2010 (sqrt(2 / (fan_in + fan_out))) through tanh-like ones. Frameworks default to Glorot for
     both, so that before ReLU the smaller of the two counts as customary.
     """
-    drawn, customary = [], []
+    drawn, customary, largest = [], [], []
     for (inputs, units, _biased), layer in zip(recipe.shapes, recipe.layers, strict=True):
         drawn.append(layer.kernel_initializer.root_mean_square(inputs, units))
         customary.append(customary_initializer_scale(layer, inputs, units))
-    return StartMeasures(tuple(drawn), tuple(customary))
+        largest.append(float(max(np.sqrt(2.0 / (inputs + units)), np.sqrt(2.0 / inputs))))
+    return StartMeasures(tuple(drawn), tuple(customary), tuple(largest))
 
 
 def customary_initializer_scale(layer: DenseLayer, inputs: int, units: int) -> float:
@@ -108,6 +123,27 @@ def few_samples(x: Float[Array, "samples inputs"], most: int = 512) -> Float[Arr
     """
     if len(x) <= most:
         return x
-    rows = np.linspace(0, len(x) - 1, most).astype(int)
+    return x[few_rows(x, most)]
+
+
+def few_rows(x: Float[Array, "samples inputs"], most: int = 512) -> Int[Array, few]:
+    """Which rows `few_samples` takes: the same samples in whatever order they lie."""
+    if len(x) <= most:
+        return np.arange(len(x))
+    order = np.lexsort(x.T[::-1])
+    rows = order[np.linspace(0, len(x) - 1, most).astype(int)]
     ends = np.concatenate([np.argmin(x, axis=0), np.argmax(x, axis=0)])
-    return x[np.unique(np.concatenate([rows, ends]))]
+    return np.unique(np.concatenate([rows, ends]))
+
+
+def distinct_patterns(network: Network, x: Float[Array, "samples inputs"]) -> int | None:
+    """How many patterns of hidden units on or off the samples meet; None unless all are ReLU-like.
+
+    Each pattern is a region in which the network is linear (Montufar et al. 2014, section 2).
+    """
+    if not network.hidden or not all(
+        layer.activation.name in ("relu", "leaky_relu") for layer in network.hidden
+    ):
+        return None
+    on = np.concatenate([z > 0.0 for z, _output in network.traced(x)[:-1]], axis=1)
+    return len(np.unique(np.packbits(on, axis=1), axis=0))

@@ -1,7 +1,8 @@
 """Capacity: the least error a network of this shape can reach, bounded from both sides.
 
-One input, one hidden layer, a piecewise-linear activation and a linear output. The lower bound is
-proven (see `segments`). The witness is a network with weights, found by variable projection (Golub &
+One input, hidden layers of a piecewise-linear activation and a linear output. The lower bound is
+proven: the least error of any function with as many straight pieces as the shape can make (see
+`depth` and `segments`). The witness is a network with weights, found by variable projection (Golub &
 Pereyra 1973): for given hinges the other weights are a linear least-squares problem, so the search
 runs over the hinges alone; the weights are then run on the data like any other network's.
 """
@@ -15,12 +16,14 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float
 from scipy import optimize
+from threadpoolctl import threadpool_limits
 
+from whyfit.measure.depth import deepened, most_pieces
 from whyfit.measure.segments import Floor, floors
 from whyfit.records.evidence import Capacity
 from whyfit.records.fit import unexplained_variance
 from whyfit.records.network import Activation, Array, Layer, Network
-from whyfit.records.recipe import Recipe
+from whyfit.records.recipe import DenseLayer, Recipe
 
 MOST_FLOORS = 6
 """Numbers of bends on the curve that a report draws; the network's own number is always among the
@@ -40,12 +43,16 @@ def applies(recipe: Recipe) -> bool:
     """Whether bounds are known for networks of this shape."""
     return (
         recipe.inputs == 1
-        and len(recipe.hidden) == 1
-        and recipe.hidden[0].activation.name in ("relu", "leaky_relu")
-        and recipe.hidden[0].use_bias
-        and recipe.layers[-1].use_bias
+        and len(recipe.hidden) > 0
+        and all(_bends_at_zero(layer) for layer in recipe.hidden)
+        and all(layer.use_bias for layer in recipe.layers)
         and recipe.layers[-1].activation.name == "linear"
     )
+
+
+def _bends_at_zero(layer: DenseLayer) -> bool:
+    name, constants = layer.activation.name, layer.activation.constants
+    return (name == "relu" and not constants) or name == "leaky_relu"
 
 
 def capacity(
@@ -58,19 +65,28 @@ def capacity(
     total = float(np.sum((y - y.mean(axis=0)) ** 2))
     if not applies(recipe) or total == 0.0 or x.min() == x.max():
         return None
-    units = recipe.hidden[0].units
-    bounded = min(units, MOST_BENDS)
+    # The matrices are tiny: threads of BLAS would wait for each other, three times as long.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _bounds(recipe, x, y, total)
+
+
+def _bounds(recipe: Recipe, x: Array, y: Array, total: float) -> Capacity:
+    widths = tuple(layer.units for layer in recipe.hidden)
+    bends = most_pieces(widths) - 1
+    bounded = min(bends, MOST_BENDS)
     lower = floors(x[:, 0], y, bounded)
-    search = _Search.of(x[:, 0], y, recipe.hidden[0].activation)
+    widest = widths.index(max(widths))
+    search = _Search.of(x[:, 0], y, recipe.hidden[widest].activation)
     shown = min(bounded, MOST_FLOORS)
     reached = _falling(
         [search.continuous(floor, bends) for bends, floor in enumerate(lower[: shown + 1])], total
     )
-    witness = search.witness(units, lower)
+    witness = deepened(search.witness(widths[widest], lower), recipe, widest, x)
     return Capacity(
-        bends=units,
-        lower_bound=lower[units].error / total if units <= MOST_BENDS else 0.0,
-        exact=lower[-1].exact and units <= MOST_BENDS,
+        bends=sum(widths),
+        pieces=bends + 1,
+        lower_bound=lower[bends].error / total if bends <= MOST_BENDS else 0.0,
+        exact=lower[-1].exact and bends <= MOST_BENDS,
         witness=unexplained_variance(witness(x.astype(np.float64)), y),
         network=witness,
         floors=tuple(floor.error / total for floor in lower[: shown + 1]),

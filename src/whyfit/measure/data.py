@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
+from scipy import stats
+from scipy.spatial import KDTree
 
 from whyfit.records.evidence import ColumnMeasures, DataMeasures
 from whyfit.records.network import Array
+
+LEAST_SAMPLES = 12
+"""With one input fewer samples leave too few neighbours to compare."""
 
 
 def data_measures(
@@ -19,7 +26,35 @@ def data_measures(
         y=tuple(_column(column) for column in y.T),
         noise_floor=noise_floor(x, y),
         best_line=best_line(x, y),
+        sorted_share=sorted_share(x),
+        tail=_tail(y),
+        duplicates=_duplicates(x),
+        noise_measured=len(x) >= (LEAST_SAMPLES if x.shape[1] == 1 else LEAST_GAMMA_SAMPLES),
     )
+
+
+def sorted_share(x: Float[Array, "samples inputs"]) -> float:
+    """Share of the steps from sample to sample that go one way, in the input most in order.
+
+    >>> sorted_share(np.array([[1.0], [2.0], [3.0], [0.0]]))
+    0.6666666666666666
+    """
+    if len(x) < 2:
+        return 0.5
+    steps = np.diff(x, axis=0)
+    up, down = np.mean(steps >= 0.0, axis=0), np.mean(steps <= 0.0, axis=0)
+    moves = np.any(steps != 0.0, axis=0)
+    return float(np.max(np.maximum(up, down), where=moves, initial=0.5))
+
+
+def _duplicates(x: Array) -> float:
+    return 1.0 - len(np.unique(x, axis=0)) / len(x)
+
+
+def _tail(y: Array) -> float:
+    deviation = y.std(axis=0)
+    away = np.max(np.abs(y - y.mean(axis=0)), axis=0)
+    return float(np.max(np.divide(away, deviation, out=np.zeros_like(away), where=deviation > 0.0)))
 
 
 def _column(values: Array) -> ColumnMeasures:
@@ -45,11 +80,13 @@ def noise_floor(x: Float[Array, "samples inputs"], y: Float[Array, "samples outp
     compares each y with the straight line through its neighbours in x. A curved function on a
     coarse grid looks like noise to it, but then the estimate grows about sixteenfold when every
     other sample is left out, while that of real noise stays; Richardson's extrapolation to
-    spacing zero takes the curvature out. Several inputs: not measured, 0.
+    spacing zero takes the curvature out. Several inputs: the Gamma test, see `gamma_test`.
     """
     variance = float(np.mean((y - y.mean(axis=0)) ** 2))
-    if x.shape[1] != 1 or len(x) < 12 or variance == 0.0:
+    if len(x) < LEAST_SAMPLES or variance == 0.0:
         return 0.0
+    if x.shape[1] != 1:
+        return gamma_test(x, y) / variance
     order = np.argsort(x[:, 0], kind="stable")
     at, targets = x[order, 0], y[order]
     fine = _gasser(at, targets)
@@ -57,6 +94,41 @@ def noise_floor(x: Float[Array, "samples inputs"], y: Float[Array, "samples outp
     if not np.isfinite(fine) or not np.isfinite(coarse):
         return 0.0
     return max(0.0, fine - max(0.0, coarse - fine) / 15.0) / variance
+
+
+GAMMA_NEIGHBOURS = 10
+MOST_GAMMA_SAMPLES = 4000
+LEAST_GAMMA_SAMPLES = 200
+"""Fewer samples have no near neighbours in several dimensions, and the intercept is a guess."""
+
+
+def gamma_test(x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"]) -> float:
+    """Variance of the noise in y by the Gamma test (Evans & Jones 2002, Proc. R. Soc. A 458, 2759).
+
+    Half the mean squared difference of y between k-th nearest neighbours is regressed on their mean
+    squared distance in x, for k = 1 .. 10; the intercept, at distance zero, is the noise. Inputs are
+    standardised. Two standard errors of the intercept are taken off, and an intercept of less than
+    half of what the nearest neighbours show is mostly slope: both give 0 rather than a guess.
+    """
+    if len(x) < LEAST_GAMMA_SAMPLES:
+        return 0.0
+    if len(x) > MOST_GAMMA_SAMPLES:
+        order = np.lexsort(x.T[::-1])
+        rows = order[np.linspace(0, len(x) - 1, MOST_GAMMA_SAMPLES).astype(int)]
+        x, y = x[rows], y[rows]
+    scaled = (x - x.mean(axis=0)) / _spread(x)
+    tree: Any = KDTree(scaled)
+    distance, neighbour = tree.query(scaled, k=GAMMA_NEIGHBOURS + 1)
+    squared = np.mean(distance[:, 1:] ** 2, axis=0)
+    half = 0.5 * np.mean((y[neighbour[:, 1:]] - y[:, None, :]) ** 2, axis=(0, 2))
+    if np.ptp(squared) == 0.0:
+        return 0.0
+    fitted: Any = stats.linregress(squared, half)
+    tilt, intercept = float(fitted.slope), float(fitted.intercept)
+    least = intercept - 2.0 * float(fitted.intercept_stderr)
+    if tilt < 0.0:  # the differences do not grow with the distance: all of them are noise
+        return float(np.mean(half))
+    return least if least > 0.5 * half[0] else 0.0
 
 
 def _gasser(x: Array, y: Array) -> float:

@@ -6,51 +6,94 @@ from dataclasses import replace
 
 import numpy as np
 
-from whyfit.measure import activity, capacity, data, hinges, training
-from whyfit.records.evidence import Evidence
+from whyfit.measure import activity, capacity, curve, gradients, hinges, identities, training
+from whyfit.measure.data import data_measures
+from whyfit.records.evidence import Evidence, UnitActivity
 from whyfit.records.fit import Fit
+from whyfit.records.network import Array, Network
 
 
 def gather(fit: Fit) -> Evidence:
     """Measure everything that the capture allows; what it does not allow is named, not guessed."""
     fit = _finite_samples(fit)
     recipe, start, end = fit.recipe, fit.start, fit.end
-    x = fit.x
-    few = activity.few_samples(x)
+    x, y = fit.x, fit.y
+    rows = activity.few_rows(x)
+    few, few_y = x[rows], y[rows]
     low, high = float(x[:, 0].min()), float(x[:, 0].max())
-    losses = fit.history.get("loss", ())
-    batch_size = recipe.batch_size if recipe else 32
-    not_measured: list[str] = []
-
     traceable = (
         start is not None
         and start.inputs == 1
         and all(layer.activation.piecewise_linear for layer in start.layers)
     )
-    if start is None:
-        not_measured.append(f"units and hinges: {fit.unsupported or 'the weights are unknown'}")
-    elif not traceable:
-        reason = "needs one input" if start.inputs != 1 else "needs a piecewise-linear activation"
-        not_measured.append(f"hinges: {reason}")
-    bounds = capacity.capacity(recipe, x, fit.y) if recipe else None
-    if bounds is None:
-        not_measured.append("capacity: needs one input and one hidden ReLU layer")
-
+    data = data_measures(x, y)
     history = fit.weight_history
-    return Evidence(
+    evidence = Evidence(
         fit=fit,
-        data=data.data_measures(x, fit.y),
-        training=training.training_measures(losses, len(x), batch_size),
+        data=data,
+        training=training.training_measures(
+            fit.history.get("loss", ()), len(x), recipe.batch_size if recipe else 32
+        ),
         start=activity.start_measures(recipe) if recipe else None,
-        start_units=activity.unit_activity(start, x) if start else (),
-        end_units=activity.unit_activity(end, x) if end else (),
+        start_units=_units(start, x, y, few, few_y),
+        end_units=_units(end, x, y, few, few_y),
         deaths=activity.deaths(recipe, history, few) if recipe and history else (),
         start_hinges=hinges.trace_hinges(start, low, high) if start and traceable else (),
         end_hinges=hinges.trace_hinges(end, low, high) if end and traceable else (),
-        tracks=(hinges.hinge_tracks(recipe, history) if recipe and history and traceable else None),
-        capacity=bounds,
-        not_measured=tuple(not_measured),
+        tracks=hinges.hinge_tracks(recipe, history) if recipe and history and traceable else None,
+        capacity=capacity.capacity(recipe, x, y) if recipe else None,
+        curve=curve.curve_measures(x, y, data.noise_floor),
+        steps=gradients.step_measures(fit, recipe, few, few_y) if recipe else None,
+        identities=identities.identities(fit, few),
+        floors=identities.floors_of(recipe, x, y),
+        patterns=_patterns(start, end, few),
+        between=curve.between_samples(end, x, y) if end else None,
     )
+    return replace(evidence, not_measured=_not_measured(evidence, traceable))
+
+
+AFFORDABLE = 2e8
+"""Samples x weights up to which gradients are taken over all the data; beyond, over a selection."""
+
+
+def _units(
+    network: Network | None, x: Array, y: Array, few: Array, few_y: Array
+) -> tuple[UnitActivity, ...]:
+    if network is None:
+        return ()
+    if len(x) * sum(layer.weight.size for layer in network.layers) > AFFORDABLE:
+        return activity.unit_activity(network, x, gradients.no_gradient(network, few, few_y))
+    return activity.unit_activity(network, x, gradients.no_gradient(network, x, y))
+
+
+def _patterns(start: Network | None, end: Network | None, x: Array) -> tuple[int, int] | None:
+    if start is None or end is None:
+        return None
+    before, after = (activity.distinct_patterns(each, x) for each in (start, end))
+    return (before, after) if before is not None and after is not None else None
+
+
+def _not_measured(evidence: Evidence, traceable: bool) -> tuple[str, ...]:
+    """What could not be measured and why, with the rules that therefore could not look."""
+    fit = evidence.fit
+    said = []
+    if fit.start is None:
+        said.append(f"units and hinges: {fit.unsupported or 'the weights are unknown'}")
+    elif not traceable:
+        one = fit.start.inputs == 1
+        said.append(f"hinges: needs {'a piecewise-linear activation' if one else 'one input'}")
+    if evidence.capacity is None:
+        said.append("capacity: needs one input, hidden ReLU layers with biases and a linear output")
+    if fit.x.shape[1] != 1:
+        said.append(
+            "oscillations, jumps and gaps of the targets, and what lies between the samples: "
+            "needs one input"
+        )
+    if fit.asked is None:
+        said.append("outside-training-range: the script asked for no predictions after the fit")
+    if not fit.drawn:
+        said.append("plot-order: the script drew no lines")
+    return tuple(said)
 
 
 def _finite_samples(fit: Fit) -> Fit:

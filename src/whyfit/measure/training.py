@@ -18,7 +18,7 @@ def training_measures(losses: Sequence[float], samples: int, batch_size: int) ->
     curve = np.asarray(losses, dtype=np.float64)
     if len(curve) == 0:
         nan = float("nan")
-        return TrainingMeasures(0, 0, nan, nan, nan, 0.0, 0.0, None)
+        return TrainingMeasures(0, 0, nan, nan, nan, 0.0, 0.0, None, 0.5)
     bad = np.flatnonzero(~np.isfinite(curve))
     good = curve[: bad[0]] if len(bad) else curve
     late = good[len(good) // 2 :]
@@ -33,6 +33,7 @@ def training_measures(losses: Sequence[float], samples: int, batch_size: int) ->
         last_fall=_last_fall(good),
         rises=float(np.mean(ratios > 1.0 + RISE)) if len(ratios) else 0.0,
         first_nonfinite=int(bad[0]) + 1 if len(bad) else None,
+        falls=float(np.mean(ratios < 1.0)) if len(ratios) else 0.5,
     )
 
 

@@ -32,7 +32,8 @@ class UnitActivity:
     """What one hidden unit does over all the data.
 
     Shares are of the samples: `on` where z > 0, `saturated` where the output lies within one
-    percent of its range from a bound.
+    percent of its range from a bound. `no_gradient` says that the gradient of the loss in all of
+    the unit's own weights is exactly zero (measured at the start and at the end).
     """
 
     layer: int
@@ -40,6 +41,7 @@ class UnitActivity:
     on: float
     saturated: float
     dies: bool
+    no_gradient: bool = False
 
     @property
     def state(self) -> str:
@@ -53,7 +55,9 @@ class UnitActivity:
 class Capacity:
     """The least unexplained variance a network of this shape can reach on these data.
 
-    `lower_bound` is proven for every network with at most `bends` bends; `witness` is what
+    `bends` is the number of hidden units, which for one hidden layer is that of the bends; `pieces`
+    the most straight pieces the shape can make. `lower_bound` is proven for every network of the
+    shape (0 where it has too many pieces to be told from 0); `witness` is what
     `network` reaches, run on the data. `floors` maps a number of bends to the least unexplained
     variance of any function with so many; `reached` to what a continuous one was found to reach.
     """
@@ -65,6 +69,7 @@ class Capacity:
     network: Network
     floors: tuple[float, ...]
     reached: tuple[float, ...]
+    pieces: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,24 @@ class ColumnMeasures:
 
 @dataclass(frozen=True)
 class DataMeasures:
-    """Spread of the data as passed to `fit`; `noise_floor` is a share of the variance of y."""
+    """Spread of the data as passed to `fit`; `noise_floor` is a share of the variance of y.
+
+    `best_line` is the unexplained variance of the best affine function. `sorted_share` is the share of
+    the steps from sample to sample that go the same way in the input that is most in order: 1 if
+    the data are sorted, about 0.5 if they are shuffled. `noise_measured` says whether the samples
+    suffice to tell noise from curve. `tail` is the greatest distance of a target
+    from its mean in standard deviations. `duplicates` is the share of samples whose x came before.
+    """
 
     samples: int
     x: tuple[ColumnMeasures, ...]
     y: tuple[ColumnMeasures, ...]
     noise_floor: float
     best_line: float
+    sorted_share: float = 0.5
+    tail: float = 0.0
+    duplicates: float = 0.0
+    noise_measured: bool = False
 
     @property
     def target_is_constant(self) -> bool:
@@ -94,12 +110,90 @@ class DataMeasures:
 
 
 @dataclass(frozen=True)
+class CurveMeasures:
+    """The targets as a curve over one input.
+
+    `gap` is the widest gap between neighbouring x, a share of their range. `jump` is the largest step
+    of y between neighbouring x, a share of the range of y, and `usual_step` the 95 % quantile of all
+    steps, likewise. `oscillations` counts full swings of at least a quarter of the range of y;
+    `per_deviation` is that number for a stretch of one standard deviation of x.
+    """
+
+    gap: float
+    jump: float
+    jump_at: float
+    usual_step: float
+    oscillations: float
+    per_deviation: float
+
+
+@dataclass(frozen=True)
+class StepMeasures:
+    """Gradients and steps.
+
+    `gradients` is the root mean square gradient of each layer's weights at the start. `curvature` is
+    the largest curvature of the loss at the start, the largest eigenvalue of its Hessian, and
+    `end_curvature` at the end; NaN where the network is too large. Plain gradient descent overshoots
+    where learning rate x curvature exceeds 2. `moved` is how far each layer's weights went from the
+    start, over their size there; `update` the mean step over the size of the weights, in the last
+    recorded epoch. `reach` is steps x learning rate, the farthest a weight can go where steps are
+    normalised (Adam and its kin; None otherwise), and `distance` how far the output weights must go
+    for an output of the size of the targets.
+    """
+
+    gradients: tuple[float, ...]
+    curvature: float
+    end_curvature: float
+    moved: tuple[float, ...]
+    update: float
+    reach: float | None
+    distance: float
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Equalities that prove a fault rather than suggest it; differences are shares, 0 means equal.
+
+    `constant`: standard deviation of the predictions over that of y. `linear`: unexplained variance of
+    the best affine function of the *predictions*. `odd`: greatest |f(x) + f(-x) - 2 f(0)| over the
+    range of f; NaN without a network. `at_bound`: share of the predictions at a bound of the output
+    activation. `broadcast`: mean of (f_i - y_j)^2 over all pairs, over the variance of y, which is
+    what a loss of (N, 1) against (N,) computes. `reported`: the last loss the framework reported,
+    over the variance of y; NaN if the loss is not the mean squared error. `equal_units` counts the
+    hidden units whose weights equal those of another of their layer at the start.
+    """
+
+    constant: float
+    linear: float
+    odd: float
+    at_bound: float
+    broadcast: float
+    reported: float
+    equal_units: int
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Least unexplained variance of what the network can be, whatever its weights; 0 if none is known.
+
+    `without_bias` for ReLU layers without biases, which make two straight lines that meet at x = 0;
+    `without_nonlinearity` for linear layers; `output_range` for outputs within the range of the last
+    activation.
+    """
+
+    without_bias: float = 0.0
+    without_nonlinearity: float = 0.0
+    output_range: float = 0.0
+
+
+@dataclass(frozen=True)
 class TrainingMeasures:
     """The loss curve in numbers.
 
     `last_fall` is the relative fall of the loss between the means of the last two tenths of the
     epochs; `rises` is the share of the epochs of the second half whose loss rose by more than a
-    tenth; `first_nonfinite` is the first epoch (from 1) whose loss was not finite, or None.
+    tenth; `falls` the share of those whose loss fell at all; `first_nonfinite` is the first epoch
+    (from 1) whose loss was not finite, or None.
     """
 
     epochs: int
@@ -110,17 +204,20 @@ class TrainingMeasures:
     last_fall: float
     rises: float
     first_nonfinite: int | None
+    falls: float = 0.5
 
 
 @dataclass(frozen=True)
 class StartMeasures:
     """Each layer's start weights: their root mean square, and that of the customary initializer.
 
-    Customary is He (2015) before a ReLU-like activation and Glorot (2010) otherwise.
+    Customary is He (2015) before a ReLU-like activation and Glorot (2010) otherwise. Where both are in
+    use, `customary` is the smaller; `largest` is the larger of the two whatever the activation.
     """
 
     drawn: tuple[float, ...]
     customary: tuple[float, ...]
+    largest: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +232,10 @@ class HingeTracks:
 class Evidence:
     """Everything measured of one fit. None means that it could not be, for want of weights or
     because the network is not of the kind; `not_measured` says what and why.
+
+    `patterns` counts the distinct patterns of hidden ReLU units on or off that the data meet at the
+    start and at the end: each is a region in which the network is linear. `between` is the mean
+    squared distance of the curve from the targets midway between samples, over the variance of y.
     """
 
     fit: Fit
@@ -148,6 +249,12 @@ class Evidence:
     end_hinges: tuple[Hinge, ...]
     tracks: HingeTracks | None
     capacity: Capacity | None
+    curve: CurveMeasures | None
+    steps: StepMeasures | None
+    identities: Identities
+    floors: Floors
+    patterns: tuple[int, int] | None = None
+    between: float | None = None
     not_measured: tuple[str, ...] = ()
 
     @property
@@ -161,6 +268,13 @@ class Evidence:
             and all(layer.activation.piecewise_linear for layer in start.layers)
             and any(layer.activation.name != "linear" for layer in start.hidden)
         )
+
+    @property
+    def tolerance(self) -> float:
+        """The unexplained variance up to which a fit counts as good, unless the person says otherwise:
+        95 % explained, or a quarter above the noise floor.
+        """
+        return max(0.05, 1.25 * self.data.noise_floor)
 
     @property
     def input_range(self) -> tuple[float, float]:

@@ -55,6 +55,13 @@ class SeedCall:
 
 
 @dataclass(frozen=True, eq=False)
+class DrawnLine:
+    """The x of a line that the script drew, in the order in which its points are connected."""
+
+    x: Float[Array, points]
+
+
+@dataclass(frozen=True, eq=False)
 class WeightHistory:
     """Weights during training: row i holds all weights after `epochs[i]` epochs; 0 is the start."""
 
@@ -71,7 +78,11 @@ class Fit:
     `unsupported` is the reason why the fit cannot be trained again, or None if it can.
     `seeds_weights` says whether the script fixed the start weights. `epochs_done` is less than the
     recipe's where training was cut off.
-    weights. `epochs_done` is less than the recipe's where training was cut off.
+
+    What only some captures can tell: `metrics` as the script named them; `asked`, the inputs at
+    which it asked for predictions or errors afterwards; `drawn`, the lines it drew;
+    `scaler_shared`, whether one scaler object made both x and y; `gradients_cleared`, whether the
+    loop cleared the gradients before each step (None where the framework does it or nobody looked).
     """
 
     framework: str
@@ -97,6 +108,11 @@ class Fit:
     summary: str = ""
     engine_trained: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    asked: Float[Array, "points inputs"] | None = None
+    drawn: tuple[DrawnLine, ...] = ()
+    scaler_shared: bool = False
+    gradients_cleared: bool | None = None
 
     @property
     def unexplained_variance(self) -> float:

@@ -1,7 +1,8 @@
 """What a rule is: a page about one fault, and a function that suspects it.
 
 A rule module has a docstring with the five headings below, and `check(evidence)`. It looks at
-measurements only, never trains, and returns what it found instead of writing it anywhere.
+measurements only, never trains, and returns what it found instead of writing it anywhere. Where a
+fault is worth a word although the fit is good, the module says `ON_GOOD_FITS = True`.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ HEADINGS = (
 
 @dataclass(frozen=True)
 class Rule:
-    """One fault: its slug, its page, and the function that suspects it."""
+    """One fault: its slug, its page, and the function that suspects it.
+
+    `on_good_fits`: whether it speaks of fits that meet their tolerance too.
+    """
 
     slug: str
     page: str
     check: Callable[[Evidence], Finding | None]
+    on_good_fits: bool = False
 
     @property
     def title(self) -> str:
@@ -39,4 +44,5 @@ class Rule:
 def rule_of(module: ModuleType) -> Rule:
     """The rule that a module is; its slug is the module's name."""
     slug = module.__name__.rsplit(".", 1)[-1].replace("_", "-")
-    return Rule(slug, (module.__doc__ or "").strip(), module.check)
+    page = (module.__doc__ or "").strip()
+    return Rule(slug, page, module.check, getattr(module, "ON_GOOD_FITS", False))

@@ -1,15 +1,19 @@
 """Steps so large that the loss jumps up again and again, or leaves all bounds.
 
-What we see:     late in training the loss still rises by more than a tenth in many epochs, or it became
-                 infinite or NaN.
+What we see:     late in training the loss still rises by more than a tenth in many epochs, or it
+                 became infinite or NaN.
 Why it looks odd: the fit is wherever the last jump left it: another curve at every run.
-How we know:     the share of the epochs of the second half in which the loss rose by more than 10 %,
-                 and the first epoch whose loss was not finite.
+How we know:     the share of the epochs of the second half in which the loss rose by more than 10
+                 %; the first epoch whose loss was not finite; and for plain gradient descent
+                 learning rate x curvature of the loss at the start, which must stay below 2 for
+                 steps along the steepest direction to shrink the error instead of growing it.
 What to try:     a tenth or a hundredth of the learning rate; scaled inputs and targets.
 When to ignore:  the fit meets its tolerance.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Change, Finding, Measure
@@ -17,28 +21,28 @@ from whyfit.records.finding import Change, Finding, Measure
 # In a settled fit rises of a tenth are rare events of mini-batch noise; one epoch in five is not.
 RISES = 0.2
 
-# The loss of a fit this good jumps by a tenth all the time, at a height that no plot shows.
-GOOD_ENOUGH = 0.05
+# For a quadratic the bound is 2 (LeCun et al. 1998, section 4.6); networks can leave a region that is
+# too steep for the rate and settle in a flatter one while it is under about twice that (Lewkowycz
+# et al. 2020, arXiv 2003.02218).
+BOUND = 4.0
 
 
 def check(evidence: Evidence) -> Finding | None:
-    """Suspect where the loss jumps in a fifth of the late epochs or stops being a number."""
-    training = evidence.training
-    remedies = (Change("learning_rate", "/10"), Change("learning_rate", "/100"))
-    if training.first_nonfinite is not None:
-        return Finding(
-            "learning-rate-too-high",
-            f"the loss stopped being a finite number at epoch {training.first_nonfinite}",
-            (Measure("first epoch without a finite loss", training.first_nonfinite, None),),
-            (),
-            remedies,
-        )
-    if training.rises <= RISES or evidence.fit.unexplained_variance <= GOOD_ENOUGH:
+    """Suspect where the loss jumps, stops being a number, or was too steep for the rate."""
+    training, steps, recipe = evidence.training, evidence.steps, evidence.fit.recipe
+    if training.first_nonfinite is None and training.rises <= RISES:
         return None
-    return Finding(
-        "learning-rate-too-high",
-        f"the loss rose by more than a tenth in {training.rises:.0%} of the later epochs",
-        (Measure("late epochs in which the loss jumped", training.rises, RISES, "share"),),
-        (),
-        remedies,
-    )
+    measures = [Measure("late epochs in which the loss jumped", training.rises, RISES, "share")]
+    said = f"the loss rose by more than a tenth in {training.rises:.0%} of the later epochs"
+    if training.first_nonfinite is not None:
+        said = f"the loss stopped being a finite number at epoch {training.first_nonfinite}"
+        measures = [Measure("first epoch without a finite loss", training.first_nonfinite)]
+    remedies = [Change("learning_rate", "/10"), Change("learning_rate", "/100")]
+    if steps is not None and recipe is not None and recipe.optimizer.name == "sgd":
+        used = recipe.optimizer.learning_rate * steps.curvature
+        if np.isfinite(used) and used > BOUND:
+            said += f"; learning rate x curvature of the loss was {used:.3g} at the start (bound 2)"
+            measures.append(Measure("learning rate x curvature at the start", used, BOUND))
+            needed = f"/{10 ** int(np.ceil(np.log10(used)))}"
+            remedies = list(dict.fromkeys((*remedies, Change("learning_rate", needed))))
+    return Finding("learning-rate-too-high", said, tuple(measures), (), tuple(remedies))

@@ -13,6 +13,8 @@ from __future__ import annotations
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding, Measure
 
+ON_GOOD_FITS = True
+
 # The estimate itself scatters by about sqrt(2 / n) and the network spends a few degrees of freedom; a
 # quarter above the floor covers both for a hundred samples.
 FACTOR = 1.25

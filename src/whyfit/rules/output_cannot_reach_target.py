@@ -3,7 +3,8 @@
 What we see:     some targets lie outside what the last layer can produce.
 Why it looks odd: the fit is cut off flat at the bound, or sticks to it.
 How we know:     the range of the output activation (sigmoid 0 to 1, tanh -1 to 1, ReLU from 0) is
-                 compared with every target as passed to `fit`.
+                 compared with every target as passed to `fit`. What even the best output in that
+                 range must leave unexplained is computed; above the tolerance it is a proof.
 What to try:     a linear output; or targets scaled into the range.
 When to ignore:  the targets outside are errors in the data.
 """
@@ -30,13 +31,19 @@ def check(evidence: Evidence) -> Finding | None:
     if share == 0.0:
         return None
     name = recipe.layers[-1].activation.name
+    floor = evidence.floors.output_range
+    least = f"; the best it can do leaves {floor:.3g} of the variance unexplained"
     return Finding(
         "output-cannot-reach-target",
         f"{share:.0%} of the targets lie outside what a {name} output can produce "
-        f"({_bound(low)} to {_bound(high)})",
-        (Measure("targets out of reach", share, 0.0, "share"),),
+        f"({_bound(low)} to {_bound(high)}){least if floor > evidence.tolerance else ''}",
+        (
+            Measure("targets out of reach", share, 0.0, "share"),
+            Measure("least unexplained variance in reach", floor, evidence.tolerance),
+        ),
         (),
         (Change("output_activation", "linear"),),
+        proof="confirmed" if floor > evidence.tolerance else None,
     )
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding, Measure
 
+ON_GOOD_FITS = True
+
 
 def check(evidence: Evidence) -> Finding | None:
     """Report seeding calls of a script whose weights are drawn unseeded all the same."""

@@ -16,16 +16,11 @@ from whyfit.records.finding import Change, Finding, Measure
 # waiting for. Mini-batch noise in the mean of a tenth is far smaller.
 FALL = 0.02
 
-# Below this share of unexplained variance, the default tolerance, nobody needs the rest of the fall.
-GOOD_ENOUGH = 0.05
-
 
 def check(evidence: Evidence) -> Finding | None:
     """Suspect where the loss fell by more than 2 percent at the end."""
     training = evidence.training
     if training.first_nonfinite is not None or training.last_fall <= FALL:
-        return None
-    if evidence.fit.unexplained_variance <= GOOD_ENOUGH:
         return None
     return Finding(
         "training-too-short",

@@ -1,10 +1,12 @@
 """Hidden units that sit at the bound of their activation.
 
-What we see:     most outputs of a tanh or sigmoid layer lie within a hair of its bounds at the start.
-Why it looks odd: at the bound the slope is nearly zero: the layer passes on signs instead of values and
-                 learns hardly at all, so that the fit is a staircase or flat.
-How we know:     the share of (sample, unit) pairs at the start whose output is within half a percent of
-                 the range from a bound (for tanh beyond 0.99, where the slope is below 0.02).
+What we see:     most outputs of a tanh or sigmoid layer lie within a hair of its bounds at the
+                 start.
+Why it looks odd: at the bound the slope is nearly zero: the layer passes on signs instead of values
+                 and learns hardly at all, so that the fit is a staircase or flat.
+How we know:     the share of (sample, unit) pairs at the start whose output is within half a
+                 percent of the range from a bound (for tanh beyond 0.99, where the slope is below
+                 0.02).
 What to try:     standardise the inputs; a customary initializer.
 When to ignore:  the fit meets its tolerance.
 """

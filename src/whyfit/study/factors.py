@@ -212,7 +212,22 @@ def _with_output(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     return replace(recipe, layers=(*recipe.hidden, output))
 
 
+BIASED = "in every layer"
+
+
+def _bias_use(_fit: Fit, recipe: Recipe) -> str:
+    biased = [layer.use_bias for layer in recipe.layers]
+    return BIASED if all(biased) else "in some layers" if any(biased) else "in no layer"
+
+
+def _with_use_of_biases(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
+    layers = (replace(layer, use_bias=True) for layer in recipe.layers)
+    return replace(recipe, layers=tuple(layers))
+
+
 # ---- training ----
+
+SHUFFLED = "every epoch"
 
 
 def _with_learning_rate(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
@@ -285,6 +300,14 @@ FACTORS: tuple[Factor, ...] = (
         _with_biases,
     ),
     Factor(
+        "use_bias",
+        "biases",
+        "Is it that biases are missing?",
+        _bias_use,
+        lambda fit, recipe: () if _bias_use(fit, recipe) == BIASED else (BIASED,),
+        _with_use_of_biases,
+    ),
+    Factor(
         "output_activation",
         "output activation",
         "Is it the output activation?",
@@ -319,6 +342,22 @@ FACTORS: tuple[Factor, ...] = (
         _batch_sizes,
         lambda _fit, recipe, level: replace(recipe, batch_size=int(level)),
     ),
+    Factor(
+        "shuffle",
+        "shuffling",
+        "Is it the order of the samples?",
+        lambda _fit, recipe: SHUFFLED if recipe.shuffle else "off",
+        lambda _fit, recipe: () if recipe.shuffle else (SHUFFLED,),
+        lambda _fit, recipe, level: replace(recipe, shuffle=level == SHUFFLED),
+    ),
+    Factor(
+        "loss",
+        "loss",
+        "Is it the loss?",
+        lambda _fit, recipe: recipe.loss,
+        lambda _fit, recipe: () if recipe.loss == "mse" else ("mse",),
+        lambda _fit, recipe, level: replace(recipe, loss=level),
+    ),
 )
 
 FACTOR_NAMES: tuple[str, ...] = tuple(factor.name for factor in FACTORS)
@@ -350,7 +389,7 @@ def resolve(change: Change, fit: Fit, recipe: Recipe) -> Change | None:
 
 def _concrete(change: Change, fit: Fit, recipe: Recipe) -> str:
     level = change.to
-    if change.factor in ("input_range", "target_range") and level in PARTS:
+    if change.factor in ("input_range", "target_range") and level in (SCALED, *PARTS):
         data = fit.x if change.factor == "input_range" else fit.y
         return next(iter(_scalings(data)), factor_named(change.factor).current(fit, recipe))
     if change.factor == "kernel_initializer" and level == "customary":
@@ -371,6 +410,9 @@ def _concrete(change: Change, fit: Fit, recipe: Recipe) -> str:
                 pass
     return level
 
+
+SCALED = "scaled"
+"""What a finding says of a scaling that it needs as a whole."""
 
 PARTS = {"centred": OFFSET_KEPT, "rescaled": SCALE_KEPT}
 """What a finding may say of a scaling that it needs, and what to spare to leave the fault in."""

@@ -1,0 +1,15 @@
+import keras
+import numpy as np
+from keras.layers import Dense, Input
+
+keras.utils.set_random_seed(1)
+
+x = np.linspace(-1, 1, 200).reshape(-1, 1)
+y = np.sin(3 * x)
+model = keras.Sequential([
+    Input((1,)),
+    Dense(64, activation='tanh'),
+    Dense(1),
+])
+model.compile(loss='mse', optimizer=keras.optimizers.Adam(0.01))
+model.fit(x, y, epochs=300, batch_size=32, verbose=0)

@@ -1,0 +1,66 @@
+"""Steps so small that training hardly leaves its start.
+
+What we see:     the loss falls smoothly and almost without end, or all steps together are shorter than
+                 the way the weights have to go.
+Why it looks odd: the curve stays near what it was at the start: flat or straight. The loss looks
+                 converged because it falls so little each epoch.
+How we know:     plain gradient descent overshoots where learning rate x curvature of the loss exceeds
+                 2; the curvature is measured, and the rate compared with that bound. Adam and its kin
+                 move a weight by about the learning rate a step, so that steps x learning rate is
+                 the farthest it can get.
+What to try:     ten or a hundred times the learning rate; Adam instead of plain SGD.
+When to ignore:  the fit meets its tolerance.
+"""
+
+from __future__ import annotations
+
+from whyfit.records.evidence import Evidence
+from whyfit.records.finding import Change, Finding, Measure
+
+# Convergence along the steepest direction takes about 1 / (rate x curvature) steps, and flat directions
+# a hundred or more times that. A rate a hundred times below the bound of 2 gives that away.
+SHARE_OF_BOUND = 0.02
+
+# A loss at rest falls in half of the epochs, give or take a few percent; one that falls in three of four
+# is on its way.
+FALLS = 0.75
+
+# Beyond this the targets are to blame, not the rate: no learning rate is a thousand times too small.
+NOT_THE_RATE = 1000.0
+
+
+def check(evidence: Evidence) -> Finding | None:
+    """Suspect where the rate lies far below what the loss allows, or the steps end too near."""
+    steps, training, recipe = evidence.steps, evidence.training, evidence.fit.recipe
+    if steps is None or recipe is None or training.first_nonfinite is not None:
+        return None
+    rate = recipe.optimizer.learning_rate
+    remedies = (Change("learning_rate", "x10"), Change("learning_rate", "x100"))
+    if steps.reach is not None:
+        short = steps.distance / steps.reach if steps.reach > 0.0 else NOT_THE_RATE
+        if not 1.0 < short < NOT_THE_RATE:
+            return None
+        return Finding(
+            "learning-rate-too-low",
+            f"all {training.steps} steps together can move a weight by {steps.reach:.2g}, and the "
+            f"output weights have {steps.distance:.2g} to go",
+            (Measure("steps x learning rate", steps.reach, steps.distance),),
+            (),
+            remedies,
+        )
+    used = rate * steps.end_curvature
+    if recipe.optimizer.name != "sgd" or not used < SHARE_OF_BOUND * 2.0:
+        return None
+    if training.falls < FALLS:
+        return None
+    return Finding(
+        "learning-rate-too-low",
+        f"the learning rate could be {2.0 / used:.0f} times larger before steps overshoot, and the "
+        f"loss was still creeping down in {training.falls:.0%} of the later epochs",
+        (
+            Measure("learning rate x curvature", used, SHARE_OF_BOUND * 2.0),
+            Measure("late epochs in which the loss fell", training.falls, FALLS, "share"),
+        ),
+        (),
+        remedies,
+    )
