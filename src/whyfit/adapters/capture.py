@@ -24,11 +24,12 @@ from whyfit.adapters.afterwards import drawn_lines, with_what_followed
 from whyfit.adapters.keras import KerasAdapter
 from whyfit.adapters.places import is_ours
 from whyfit.adapters.sklearn import SklearnAdapter
+from whyfit.adapters.torch import TorchAdapter
 from whyfit.adapters.watching import Watch, guarded, watch_seeds
 from whyfit.errors import ScriptNotFound, ScriptSyntaxError
 from whyfit.records.fit import Fit
 
-ADAPTERS: tuple[type[Adapter], ...] = (KerasAdapter, SklearnAdapter)
+ADAPTERS: tuple[type[Adapter], ...] = (KerasAdapter, TorchAdapter, SklearnAdapter)
 
 MOST_FIGURES = 4
 INTERRUPTED = 130
@@ -134,6 +135,7 @@ def run(
     frames. With `seed`, generators that the script leaves unseeded start from there. Plots never
     block unless `show`.
     """
+    session.unseeded = seed
     if seed is not None:
         random.seed(seed)
         np.random.seed(seed % 2**32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from whyfit.adapters.watching import Watch, guarded
 from whyfit.records.fit import Call, Place, Scaler
 from whyfit.records.network import Array
 from whyfit.records.recipe import Affine
+
+MOST_KEPT = 1_000_000
+"""Numbers of a scaled array that are kept to know it again after a reshuffle."""
 
 SCALERS = ("MinMaxScaler", "StandardScaler", "MaxAbsScaler", "RobustScaler")
 
@@ -64,7 +68,8 @@ class SklearnAdapter:
 
             def note() -> None:
                 created = self._created.get(id(instance))
-                session.scaled.append(ScaledArray(digests(result), instance, created))
+                made = ScaledArray(digests(result), instance, created, sorted_columns(result))
+                session.scaled.append(made)
 
             guarded(session, "watching a scaler", note)
             return result
@@ -84,11 +89,35 @@ def digests(data: Any) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+def sorted_columns(data: Any) -> Array | None:
+    """Each column's numbers in ascending order, or None where there are too many or no numbers."""
+    values = np.asarray(data)
+    if values.dtype == object or not np.issubdtype(values.dtype, np.number):
+        return None
+    if values.size > MOST_KEPT or values.ndim not in (1, 2) or values.size == 0:
+        return None
+    return np.sort(np.asarray(values, dtype=np.float64).reshape(len(values), -1), axis=0)
+
+
+def _made_by(data: Array) -> Callable[[ScaledArray], bool]:
+    """Whether a scaler made these data: the same numbers, or the same but for order and rounding."""
+    wanted, ordered = set(digests(data)), sorted_columns(data)
+
+    def made(scaled: ScaledArray) -> bool:
+        if wanted & set(scaled.digests):
+            return True
+        if ordered is None or scaled.values is None or scaled.values.size != ordered.size:
+            return False
+        return np.allclose(scaled.values.reshape(ordered.shape), ordered, rtol=1e-5, atol=1e-6)
+
+    return made
+
+
 def scaler_of(session: Session, data: Array, role: str) -> tuple[Scaler, Call | None] | None:
     """The scaler through which an array went before `fit`, newest first, and its creation."""
-    wanted = set(digests(data))
+    made = _made_by(data)
     for scaled in reversed(session.scaled):
-        if wanted & set(scaled.digests):
+        if made(scaled):
             scaler = describe(scaled.scaler)
             call = Call(role, scaled.created) if scaled.created else None
             return (scaler, call) if scaler else None
@@ -99,8 +128,8 @@ def same_scaler(session: Session, x: Array, y: Array) -> bool:
     """Whether one scaler object made both arrays."""
     made = []
     for data in (x, y):
-        wanted = set(digests(data))
-        made.append({id(each.scaler) for each in session.scaled if wanted & set(each.digests)})
+        by = _made_by(np.asarray(data))
+        made.append({id(each.scaler) for each in session.scaled if by(each)})
     return bool(made[0] & made[1])
 
 
