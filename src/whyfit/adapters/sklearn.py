@@ -1,8 +1,10 @@
-"""scikit-learn: which scaler made which array."""
+"""scikit-learn: which scaler made which array; its regressors are watched in `sklearn_fit`."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +12,9 @@ import numpy as np
 import wrapt
 
 from whyfit.adapters._adapter import ScaledArray, Session
-from whyfit.adapters.places import calling_place
-from whyfit.adapters.watching import Watch, guarded
+from whyfit.adapters.places import called_directly, calling_place
+from whyfit.adapters.sklearn_fit import RegressorWatch
+from whyfit.adapters.watching import Watch, Wrapper, guarded
 from whyfit.records.fit import Call, Place, Scaler
 from whyfit.records.network import Array
 from whyfit.records.recipe import Affine
@@ -23,51 +26,89 @@ SCALERS = ("MinMaxScaler", "StandardScaler", "MaxAbsScaler", "RobustScaler")
 
 
 class SklearnAdapter:
-    """Watches the scalers of sklearn.preprocessing."""
+    """Watches the scalers of sklearn.preprocessing and the regressors of sklearn.neural_network."""
 
     name = "sklearn"
 
     def __init__(self) -> None:
         self._watch = Watch()
-        self._created: dict[int, Place | None] = {}
+        self._created: dict[int, tuple[weakref.ref[Any], Place]] = {}
+        self._direct: list[tuple[type, str, Place]] = []
         self._active = False
+        self._regressors: RegressorWatch | None = None
 
     def install(self, session: Session) -> None:
-        """Watch from the import of sklearn.preprocessing on."""
+        """Watch from the import of each part of scikit-learn on."""
         self._active = True
 
-        def hook(module: Any) -> None:
+        def scalers(module: Any) -> None:
             if not self._active:
                 return
             for name in SCALERS:
                 scaler = getattr(module, name)
-                self._watch.wrap(scaler, "__init__", self._on_create(session))
+                self._watch.wrap(scaler, "__init__", self.on_create(session))
                 for method in ("transform", "fit_transform"):
                     self._watch.wrap(scaler, method, self._on_transform(session))
 
-        wrapt.when_imported("sklearn.preprocessing")(hook)
+        def regressors(module: Any) -> None:
+            if self._active:
+                self._regressors = RegressorWatch(session, self._watch, self)
+                self._regressors.install(module)
+
+        wrapt.when_imported("sklearn.preprocessing")(scalers)
+        wrapt.when_imported("sklearn.neural_network")(regressors)
 
     def remove(self) -> None:
-        """Put the scalers back."""
+        """Hand over what is not yet, and put scikit-learn back."""
         self._active = False
+        if self._regressors is not None:
+            self._regressors.finish()
         self._watch.restore()
 
-    def _on_create(self, session: Session) -> Any:
+    def on_create(self, session: Session) -> Wrapper:
+        """A wrapper for `__init__` that notes where an estimator was made.
+
+        Clones, as searches and TransformedTargetRegressor make them, get the place of the estimator of
+        the same kind and arguments that the script made last.
+        """
+
         def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             def note() -> None:
-                self._created[id(instance)] = calling_place()
+                kind, said = type(instance), repr(_given(wrapped, args, kwargs))
+                if called_directly():
+                    if place := calling_place():
+                        self._created[id(instance)] = (weakref.ref(instance), place)
+                        self._direct.append((kind, said, place))
+                    return
+                for other, wanted, place in reversed(self._direct):
+                    if other is kind and wanted == said:
+                        self._created[id(instance)] = (weakref.ref(instance), place)
+                        return
 
-            guarded(session, "watching a scaler", note)
+            guarded(session, "watching an estimator", note)
             return wrapped(*args, **kwargs)
 
         return wrapper
+
+    def created(self, estimator: Any) -> Place | None:
+        """Where an estimator was made, or None if that was not seen."""
+        known = self._created.get(id(estimator))
+        return known[1] if known is not None and known[0]() is estimator else None
+
+    def with_scalers(
+        self, session: Session, calls: list[Call], x: Array, y: Array
+    ) -> tuple[list[Call], tuple[Scaler | None, Scaler | None], bool]:
+        """The calls with those of the scalers that made x and y, those scalers, and whether one object
+        made both.
+        """
+        return with_scalers(session, calls, x, y)
 
     def _on_transform(self, session: Session) -> Any:
         def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             result = wrapped(*args, **kwargs)
 
             def note() -> None:
-                created = self._created.get(id(instance))
+                created = self.created(instance)
                 made = ScaledArray(digests(result), instance, created, sorted_columns(result))
                 session.scaled.append(made)
 
@@ -75,6 +116,26 @@ class SklearnAdapter:
             return result
 
         return wrapper
+
+
+def _given(wrapped: Any, args: Any, kwargs: Any) -> list[tuple[str, str]]:
+    """All arguments of a call by name, defaults included, as texts."""
+    bound = inspect.signature(wrapped).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return [(name, repr(value)) for name, value in bound.arguments.items()]
+
+
+def with_scalers(
+    session: Session, calls: list[Call], x: Array, y: Array
+) -> tuple[list[Call], tuple[Scaler | None, Scaler | None], bool]:
+    """The calls with those of the scalers that made x and y, those scalers, and whether one object made
+    both (then neither can be changed alone).
+    """
+    found = [scaler_of(session, x, "input_scaler"), scaler_of(session, y, "target_scaler")]
+    shared = same_scaler(session, x, y)
+    made = [each[1] for each in found if each is not None and each[1] is not None and not shared]
+    scalers = [each[0] if each is not None else None for each in found]
+    return [*calls, *made], (scalers[0], scalers[1]), shared
 
 
 def digests(data: Any) -> tuple[bytes, ...]:

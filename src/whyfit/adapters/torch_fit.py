@@ -9,7 +9,7 @@ import numpy as np
 
 from whyfit.adapters._adapter import Session
 from whyfit.adapters.batches import DataSet
-from whyfit.adapters.sklearn import same_scaler, scaler_of
+from whyfit.adapters.sklearn import with_scalers
 from whyfit.adapters.torch_recorder import TorchRecorder
 from whyfit.records.fit import Call, Fit, Place, WeightHistory
 from whyfit.records.network import Array
@@ -106,16 +106,7 @@ def _calls(
                 calls.append(Call("activation", place, index))
     if recorder.model is not None and (place := _forward_place(recorder.model)):
         calls.append(Call("forward", place))
-    found = [
-        scaler_of(session, values, role)
-        for values, role in ((data.x, "input_scaler"), (data.y, "target_scaler"))
-    ]
-    shared = same_scaler(session, data.x, data.y)
-    for each in found:
-        if each is not None and each[1] is not None and not shared:
-            calls.append(each[1])
-    scalers = tuple(each[0] if each else None for each in found)
-    return calls, (scalers[0], scalers[1]), shared
+    return with_scalers(session, calls, data.x, data.y)
 
 
 def _forward_place(model: Any) -> Place | None:
