@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +32,7 @@ class SklearnAdapter:
     def __init__(self) -> None:
         self._watch = Watch()
         self._created: dict[int, tuple[weakref.ref[Any], Place]] = {}
-        self._direct: list[tuple[type, str, Place]] = []
+        self._clones_watched = False
         self._active = False
         self._regressors: RegressorWatch | None = None
 
@@ -44,6 +43,7 @@ class SklearnAdapter:
         def scalers(module: Any) -> None:
             if not self._active:
                 return
+            self._watch_clones(session)
             for name in SCALERS:
                 scaler = getattr(module, name)
                 self._watch.wrap(scaler, "__init__", self.on_create(session))
@@ -52,6 +52,7 @@ class SklearnAdapter:
 
         def regressors(module: Any) -> None:
             if self._active:
+                self._watch_clones(session)
                 self._regressors = RegressorWatch(session, self._watch, self)
                 self._regressors.install(module)
 
@@ -66,29 +67,37 @@ class SklearnAdapter:
         self._watch.restore()
 
     def on_create(self, session: Session) -> Wrapper:
-        """A wrapper for `__init__` that notes where an estimator was made.
-
-        Clones, as searches and TransformedTargetRegressor make them, get the place of the estimator of
-        the same kind and arguments that the script made last.
-        """
+        """A wrapper for `__init__` that notes where the script made an estimator."""
 
         def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             def note() -> None:
-                kind, said = type(instance), repr(_given(wrapped, args, kwargs))
-                if called_directly():
-                    if place := calling_place():
-                        self._created[id(instance)] = (weakref.ref(instance), place)
-                        self._direct.append((kind, said, place))
-                    return
-                for other, wanted, place in reversed(self._direct):
-                    if other is kind and wanted == said:
-                        self._created[id(instance)] = (weakref.ref(instance), place)
-                        return
+                if called_directly() and (place := calling_place()):
+                    self._created[id(instance)] = (weakref.ref(instance), place)
 
             guarded(session, "watching an estimator", note)
             return wrapped(*args, **kwargs)
 
         return wrapper
+
+    def _watch_clones(self, session: Session) -> None:
+        """Clones, as searches and TransformedTargetRegressor make them, get the original's place."""
+        if self._clones_watched:
+            return
+        self._clones_watched = True
+        from sklearn import base
+
+        def wrapper(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+            clone = wrapped(*args, **kwargs)
+
+            def note() -> None:
+                if args and (place := self.created(args[0])):
+                    self._created[id(clone)] = (weakref.ref(clone), place)
+
+            guarded(session, "watching a clone", note)
+            return clone
+
+        if hasattr(base, "_clone_parametrized"):
+            self._watch.wrap(base, "_clone_parametrized", wrapper)
 
     def created(self, estimator: Any) -> Place | None:
         """Where an estimator was made, or None if that was not seen."""
@@ -116,13 +125,6 @@ class SklearnAdapter:
             return result
 
         return wrapper
-
-
-def _given(wrapped: Any, args: Any, kwargs: Any) -> list[tuple[str, str]]:
-    """All arguments of a call by name, defaults included, as texts."""
-    bound = inspect.signature(wrapped).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return [(name, repr(value)) for name, value in bound.arguments.items()]
 
 
 def with_scalers(
