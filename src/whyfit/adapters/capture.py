@@ -127,9 +127,14 @@ def _encoding(content: bytes) -> str:
 
 
 def run(
-    program: Program, session: Session, *, seed: int | None = None, show: bool = False
+    program: Program,
+    session: Session,
+    *,
+    seed: int | None = None,
+    show: bool = False,
+    adapters: Sequence[Adapter] | None = None,
 ) -> Captured:
-    """Run a program as `__main__` under watch.
+    """Run a program as `__main__` under watch of all adapters, or of those given.
 
     What it prints passes through; what it raises is shown as Python would show it, without our own
     frames. With `seed`, generators that the script leaves unseeded start from there. Plots never
@@ -139,7 +144,8 @@ def run(
     if seed is not None:
         random.seed(seed)
         np.random.seed(seed % 2**32)
-    adapters = [adapter() for adapter in ADAPTERS]
+    if adapters is None:
+        adapters = [adapter() for adapter in ADAPTERS]
     watch = Watch()
     with _as_main(program):
         watch_seeds(session, watch)

@@ -79,6 +79,8 @@ def _reason(model: Any) -> str | None:
         return f"solver {model.solver} is not supported"
     if getattr(model, "loss", "squared_error") != "squared_error":
         return f"loss {model.loss} is not supported"
+    if not type(model)._init_coef.__module__.startswith("sklearn."):
+        return "start weights that the script sets by hand are not supported"
     if model.early_stopping:
         return "early stopping by a validation score is not supported"
     return None
