@@ -98,6 +98,8 @@ class TorchRecorder:
         rate = self.rate = float(self.optimizer.param_groups[0]["lr"])
         self.rates = [RateChange(0, rate)]
         self.rule = torch_recipe.optimizer_of(self.optimizer, torch_recipe.short(rate))
+        if self.rule[1] is not None:
+            self._give_up(self.rule[1])
 
     def change_rate(self, rate: float) -> None:
         """Note that the step about to be made has another learning rate than the one before."""
