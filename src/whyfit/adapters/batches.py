@@ -88,6 +88,11 @@ class Batches:
         if len(rows) != len(expected) or not same_rows:
             self.reason = "batches that change while training goes on are not supported"
 
+    def shares(self, length: int) -> list[float]:
+        """Each batch's share of the samples of a pass, by which its loss counts in the pass's mean."""
+        sizes = np.array([len(rows) for rows in self._rows[:length]], dtype=np.float64)
+        return [float(share) for share in sizes / sizes.sum()]
+
     def _hashed(self, x: Array, y: Array) -> Array:
         table = np.concatenate([x, y], axis=1) if self.targets_exact else x
         return row_numbers(table)

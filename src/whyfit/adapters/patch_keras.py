@@ -94,9 +94,7 @@ def _shuffle(request: Request, change: Change) -> None:
 
 def _loss(request: Request, change: Change) -> None:
     (call, *_more) = calls_of(request, "compile")
-    request.edits.arguments.append(
-        Edit(call.place, "loss", f"'{change.to}'", COMPILE_ARGUMENTS)
-    )
+    request.edits.arguments.append(Edit(call.place, "loss", f"'{change.to}'", COMPILE_ARGUMENTS))
 
 
 def _depth(request: Request, _change: Change) -> None:

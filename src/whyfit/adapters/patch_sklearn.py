@@ -121,6 +121,7 @@ PLACES: Mapping[str, Place] = {
     "depth": _sizes,
     "kernel_initializer": _initializer,
     "bias_initializer": _initializer,
+    "shuffle": lambda request, change: _set("shuffle", str(change.to != "off"), request),
     "learning_rate": _simple("learning_rate_init"),
     "epochs": _simple("max_iter"),
     "batch_size": _simple("batch_size"),

@@ -22,7 +22,7 @@ from whyfit.records import fit as fits
 from whyfit.records.finding import Change
 
 LINEAR_ARGUMENTS = ("in_features", "out_features", "bias")
-LOADER_ARGUMENTS = ("dataset", "batch_size")
+LOADER_ARGUMENTS = ("dataset", "batch_size", "shuffle")
 OPTIMIZER_ARGUMENTS = ("params", "lr")
 
 MODULES = {
@@ -246,7 +246,22 @@ def _model_name(request: Request, place: fits.Place) -> str:
     raise CannotPlace(by_hand("layer", "the optimizer is not given model.parameters()"))
 
 
+def _use_of_biases(request: Request, _change: Change) -> None:
+    for call in layers_of(request, lambda _index: True):
+        request.edits.arguments.append(Edit(call.place, "bias", "True", LINEAR_ARGUMENTS))
+
+
 # ---- training ----
+
+
+def _shuffle(request: Request, change: Change) -> None:
+    place = calls_of(request, "loader")[0].place
+    value = str(change.to != "off")
+    request.edits.arguments.append(Edit(place, "shuffle", value, LOADER_ARGUMENTS))
+
+
+def _loss(_request: Request, change: Change) -> None:
+    raise CannotPlace(f"the loss has to be changed to {change.to} by hand, where it is computed")
 
 
 def _learning_rate(request: Request, change: Change) -> None:
@@ -293,6 +308,9 @@ PLACES: Mapping[str, Place] = {
     "depth": _depth,
     "kernel_initializer": _kernel_initializer,
     "bias_initializer": _biases,
+    "use_bias": _use_of_biases,
+    "shuffle": _shuffle,
+    "loss": _loss,
     "learning_rate": _learning_rate,
     "epochs": _epochs,
     "batch_size": _batch_size,

@@ -19,7 +19,7 @@ ROLE_NAMES = {
     "optimizer": "the optimizer",
     "compile": "compile",
     "fit": "fit",
-    "loader": "the batch size",
+    "loader": "the DataLoader",
     "regressor": "the regressor",
 }
 

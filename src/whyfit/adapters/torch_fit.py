@@ -70,8 +70,9 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
 def _losses(recorder: TorchRecorder, data: DataSet, epochs: int) -> tuple[float, ...]:
     losses = recorder.losses
     if recorder.batches is not None and recorder.batches.pass_length is None:
+        shares = recorder.batches.shares(data.steps)
         whole = [losses[at : at + data.steps] for at in range(0, len(losses), data.steps)]
-        losses = [float(np.mean(each)) for each in whole]
+        losses = [float(np.dot(each, shares[: len(each)])) for each in whole]
     return tuple(losses[: max(1, epochs)])
 
 

@@ -73,6 +73,7 @@ class TorchRecorder:
     rate: float = 0.0
     steady: bool = False
     _length: int = 1
+    _shares: list[float] = field(default_factory=lambda: [1.0])
     _every: int = 1
     _next_check: int = 0
     _sum: float = 0.0
@@ -110,11 +111,11 @@ class TorchRecorder:
         """Take a step at which nothing was looked at: the rule, so it must cost next to nothing."""
         if self.ended is not None:
             self._resume()
-        self._sum += loss
+        self._sum += loss * self._shares[self._count]
         self._count += 1
         self.steps += 1
         if self._count >= self._length:
-            self.losses.append(self._sum / self._count)
+            self.losses.append(self._sum)
             self._sum, self._count = 0.0, 0
             self._keep_weights()
 
@@ -148,11 +149,13 @@ class TorchRecorder:
         if self.batches is None or self.batches.pass_length is None:
             return
         self._length = self.batches.pass_length
+        self._shares = self.batches.shares(self._length)
         whole = len(self.losses) // self._length
         rest = self.losses[whole * self._length :]
-        means = np.array(self.losses[: whole * self._length]).reshape(whole, -1).mean(axis=1)
+        means = np.array(self.losses[: whole * self._length]).reshape(whole, -1) @ self._shares
         self.losses = [float(mean) for mean in means]
-        self._sum, self._count = float(sum(rest)), len(rest)
+        self._sum = float(np.dot(rest, self._shares[: len(rest)]))
+        self._count = len(rest)
         if not rest:
             self._keep_weights()
 
