@@ -78,6 +78,7 @@ class TorchAdapter:
         )
         self._schedulers: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._current: TorchRecorder | None = None
+        self._made = 0
         self._said_fast = False
         # What was seen since the last step.
         self._modules: dict[Any, Any] = {}
@@ -174,6 +175,7 @@ class TorchAdapter:
         result = wrapped(*args, **kwargs)
 
         def note() -> None:
+            self._made += 1
             self.places.note(instance, calling_place())
             self._watch_modules()
 
@@ -301,7 +303,7 @@ class TorchAdapter:
             current is not None
             and not current.looks
             and self._module_handle is None
-            and first_leaf(loss) is current.leaf
+            and (self._made == 1 or first_leaf(loss) is current.leaf)
         ):
             return
         self._graph = read_loss(loss, self._modules, self._outermost)

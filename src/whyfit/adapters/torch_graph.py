@@ -154,12 +154,13 @@ def _network(layers: tuple[ChainLayer, ...]) -> Network:
 def first_leaf(loss: Any) -> Any:
     """Some parameter below the loss, always the same for the same code; cheap."""
     node = loss.grad_fn
-    while node is not None:
-        below = next((child for child, _index in node.next_functions if child is not None), None)
-        if below is None:
+    while True:
+        for child, _index in node.next_functions:
+            if child is not None:
+                node = child
+                break
+        else:
             return getattr(node, "variable", None)
-        node = below
-    return None
 
 
 def to_numpy(tensor: Any) -> Array:

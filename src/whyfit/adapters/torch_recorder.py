@@ -26,8 +26,9 @@ from whyfit.records.recipe import Optimizer, Recipe
 MOST_SNAPSHOTS = 512
 """Where more weights than this are kept, every second one is given up, and so on."""
 
-CHECK_SHARE = 64
-"""After step s the next batch that is compared with expectations is s / 64 steps later."""
+CHECK_SHARE, CHECK_LEAST = 16, 101
+"""After step s the next batch that is compared with expectations is s / 16 steps later, but at least
+101, which is prime so that no period of the loop hides a difference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,7 @@ class TorchRecorder:
             self.cleared = seen.cleared if self.cleared is not False else False
             if not seen.cleared:
                 self._give_up("gradients that are not cleared between steps are not supported")
-        self._next_check = self.steps + max(17, self.steps // CHECK_SHARE)
+        self._next_check = self.steps + max(CHECK_LEAST, self.steps // CHECK_SHARE)
         if graph.reason is not None:
             self._give_up(graph.reason)
         batch = graph.batch
