@@ -67,7 +67,7 @@ def patch(
     `bias_bounds` has one entry for each hidden layer: the bound of its spread biases.
     """
     edits, words = _Edits(), []
-    for change in changes:
+    for change in _with_one_rate(changes):
         try:
             _PLACE[change.factor](fit, change, edits, path, bias_bounds)
         except CannotPlace as cannot:
@@ -78,6 +78,16 @@ def patch(
         return Patch(_edited(source, edits), ())
     except (CannotPlace, cst.ParserSyntaxError) as cannot:
         return Patch(None, (str(cannot),))
+
+
+def _with_one_rate(changes: Arm) -> Arm:
+    """A new optimizer and a new learning rate as one change: they stand in one call."""
+    levels = {change.factor: change.to for change in changes}
+    if "optimizer" not in levels or "learning_rate" not in levels:
+        return changes
+    both = Change("optimizer", f"{levels['optimizer'].split('(')[0]}({levels['learning_rate']})")
+    kept = [each for each in changes if each.factor not in ("optimizer", "learning_rate")]
+    return (*kept, both)
 
 
 def unified_diff(before: str, after: str, path: str) -> str:
@@ -276,6 +286,21 @@ def _place_learning_rate(
     edits.imports[name] = "keras.optimizers"
 
 
+def _place_optimizer(
+    fit: Fit, change: Change, edits: _Edits, path: str, _bounds: Sequence[float]
+) -> None:
+    name, rate = change.to.removesuffix(")").split("(")
+    kind = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}[name]
+    code = f"{kind}(learning_rate={rate})"
+    edits.imports[kind] = "keras.optimizers"
+    (compiled, *_more) = _calls(fit, "compile", path)
+    made = next((call for call in fit.calls if call.role == "optimizer"), None)
+    if made is not None and made.place != compiled.place:
+        edits.replaced.append((_calls(fit, "optimizer", path)[0].place, code))
+        return
+    edits.arguments.append(Edit(compiled.place, "optimizer", code, COMPILE_ARGUMENTS))
+
+
 def _place_on_fit(argument: str) -> Callable[..., None]:
     def place(fit: Fit, change: Change, edits: _Edits, path: str, _bounds: Sequence[float]) -> None:
         (call, *_more) = _calls(fit, "fit", path)
@@ -296,6 +321,7 @@ _PLACE: dict[str, Callable[..., None]] = {
     "use_bias": _place_use_of_biases,
     "shuffle": _place_shuffle,
     "loss": _place_loss,
+    "optimizer": _place_optimizer,
     "learning_rate": _place_learning_rate,
     "epochs": _place_on_fit("epochs"),
     "batch_size": _place_on_fit("batch_size"),
