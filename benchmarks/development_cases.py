@@ -195,27 +195,33 @@ that did other work too.
 """
 
 
+def written() -> dict[str, list[str]]:
+    """The rows of the page as it is, by the name of the case."""
+    if not PAGE.exists():
+        return {}
+    rows = [
+        line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line[:1] == "|"
+    ]
+    return {cells[0]: cells for cells in rows[2:]}
+
+
 def main() -> None:
-    """Run the cases and write the page."""
+    """Run the cases and write the page; rows of cases that were not run stay as they are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--budget", type=float, default=30.0)
+    parser.add_argument("--budget", type=float, default=15.0)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument(
-        "--only", default="", help="names such as d3,d4; the page is then not written"
-    )
+    parser.add_argument("--only", default="", help="names such as d3,d4b; all if left out")
     options = parser.parse_args()
     wanted = [each for each in options.only.split(",") if each]
-    rows = []
+    rows = written()
     for case in CASES:
         if wanted and not any(case.script.stem.startswith(each + "_") for each in wanted):
             continue
-        rows.append(row(case, options.budget, options.seeds))
-        print(" | ".join(rows[-1]), flush=True)
-    if not wanted:
-        lines = ["| " + " | ".join(each) + " |" for each in rows]
-        PAGE.write_text(
-            HEADER.format(budget=options.budget) + "\n".join(lines) + "\n" + NOTES.read_text()
-        )
+        rows[case.name] = row(case, options.budget, options.seeds)
+        print(" | ".join(rows[case.name]), flush=True)
+    lines = ["| " + " | ".join(rows[case.name]) + " |" for case in CASES if case.name in rows]
+    header = HEADER.format(budget=options.budget)
+    PAGE.write_text(header + "\n".join(lines) + "\n\n" + NOTES.read_text())
 
 
 NOTES = FOLDER / "notes.md"

@@ -244,7 +244,8 @@ def test_columns_count_characters_not_bytes(tmp_path: Path):
     assert "Dense(4, activation='tanh')" in patched.source
 
 
-def test_biases_order_and_loss(tmp_path: Path):
+@pytest.mark.parametrize("optimizer", ["'sgd'", "keras.optimizers.SGD(0.1, momentum=0.5)"])
+def test_biases_order_loss_and_optimizer(tmp_path: Path, optimizer: str):
     source = DATA + textwrap.dedent("""
         import keras
         from keras.layers import Dense
@@ -253,9 +254,9 @@ def test_biases_order_and_loss(tmp_path: Path):
             Dense(4, activation='relu', use_bias=False),
             Dense(1, use_bias=False),
         ])
-        model.compile('adam', loss='mae')
+        model.compile(OPTIMIZER, loss='mae')
         model.fit(x, y, epochs=2, verbose=0, shuffle=False)
-        """)
+        """).replace("OPTIMIZER", optimizer)
     fit, program = fit_in(tmp_path, source)
     assert not fit.recipe.shuffle
     changes = arm(
@@ -270,3 +271,7 @@ def test_biases_order_and_loss(tmp_path: Path):
     assert again.recipe.loss == "mse"
     assert all(layer.use_bias for layer in again.recipe.layers)
     assert factors.apply(changes, fit, fit.recipe) == again.recipe
+    faster = arm(*changes, Change("learning_rate", "0.02"))
+    patched = patch(source, program.path, fit, faster)
+    again, _program = fit_in(tmp_path, patched.source)
+    assert factors.apply(faster, fit, fit.recipe) == again.recipe

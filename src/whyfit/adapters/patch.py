@@ -16,6 +16,7 @@ import libcst as cst
 from whyfit.adapters import patch_keras, patch_sklearn, patch_torch
 from whyfit.adapters.edits import CannotPlace, edited
 from whyfit.adapters.placing import Place, Request
+from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.study import Arm
 
@@ -46,7 +47,7 @@ def patch(
     """
     request, words = Request(fit, source, path, changes, bias_bounds), []
     places = PLACES.get(fit.framework, {})
-    for change in changes:
+    for change in _with_one_rate(changes):
         try:
             if change.factor not in places:
                 raise CannotPlace(
@@ -62,6 +63,16 @@ def patch(
         return Patch(edited(source, request.edits), ())
     except (CannotPlace, cst.ParserSyntaxError) as cannot:
         return Patch(None, (str(cannot),))
+
+
+def _with_one_rate(changes: Arm) -> Arm:
+    """A new optimizer and a new learning rate as one change: they stand in one call."""
+    levels = {change.factor: change.to for change in changes}
+    if "optimizer" not in levels or "learning_rate" not in levels:
+        return changes
+    both = Change("optimizer", f"{levels['optimizer'].split('(')[0]}({levels['learning_rate']})")
+    kept = [each for each in changes if each.factor not in ("optimizer", "learning_rate")]
+    return (*kept, both)
 
 
 def unified_diff(before: str, after: str, path: str) -> str:

@@ -115,6 +115,19 @@ def _learning_rate(request: Request, change: Change) -> None:
     request.edits.imports[name] = "keras.optimizers"
 
 
+def _optimizer(request: Request, change: Change) -> None:
+    name, rate = change.to.removesuffix(")").split("(")
+    kind = OPTIMIZERS[name]
+    code = f"{kind}(learning_rate={rate})"
+    request.edits.imports[kind] = "keras.optimizers"
+    (compiled, *_more) = calls_of(request, "compile")
+    made = next((call for call in request.fit.calls if call.role == "optimizer"), None)
+    if made is not None and made.place != compiled.place:
+        request.edits.replaced.append((calls_of(request, "optimizer")[0].place, code))
+        return
+    request.edits.arguments.append(Edit(compiled.place, "optimizer", code, COMPILE_ARGUMENTS))
+
+
 def _on_fit(argument: str) -> Place:
     def place(request: Request, change: Change) -> None:
         (call, *_more) = calls_of(request, "fit")
@@ -135,6 +148,7 @@ PLACES: Mapping[str, Place] = {
     "use_bias": _use_of_biases,
     "shuffle": _shuffle,
     "loss": _loss,
+    "optimizer": _optimizer,
     "learning_rate": _learning_rate,
     "epochs": _on_fit("epochs"),
     "batch_size": _on_fit("batch_size"),

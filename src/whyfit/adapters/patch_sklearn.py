@@ -60,6 +60,14 @@ def _simple(argument: str) -> Place:
     return lambda request, change: _set(argument, change.to, request)
 
 
+def _optimizer(request: Request, change: Change) -> None:
+    name, rate = change.to.removesuffix(")").split("(")
+    if name not in ("sgd", "adam"):
+        raise CannotPlace(f"scikit-learn has no solver {name}")
+    _set("solver", f"'{name}'", request)
+    _set("learning_rate_init", rate, request)
+
+
 def _initializer(_request: Request, change: Change) -> None:
     raise CannotPlace(
         f"scikit-learn draws its start weights in one way only: {change.to} needs another library"
@@ -122,6 +130,7 @@ PLACES: Mapping[str, Place] = {
     "kernel_initializer": _initializer,
     "bias_initializer": _initializer,
     "shuffle": lambda request, change: _set("shuffle", str(change.to != "off"), request),
+    "optimizer": _optimizer,
     "learning_rate": _simple("learning_rate_init"),
     "epochs": _simple("max_iter"),
     "batch_size": _simple("batch_size"),

@@ -269,6 +269,24 @@ def _learning_rate(request: Request, change: Change) -> None:
     request.edits.arguments.append(Edit(place, "lr", change.to, OPTIMIZER_ARGUMENTS))
 
 
+def _optimizer(request: Request, change: Change) -> None:
+    """`torch.optim.SGD(params, lr=0.1)` as `torch.optim.Adam(params, lr=0.01)`; options go."""
+    name, rate = change.to.removesuffix(")").split("(")
+    kind = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}[name]
+
+    def rewrite(call: cst.Call) -> cst.BaseExpression:
+        given = argument_of(call, "params", OPTIMIZER_ARGUMENTS)
+        if given is None:
+            raise CannotPlace(by_hand("optimizer", "its parameters could not be found"))
+        made = cst.parse_expression(f"torch.optim.{kind}(parameters, lr={rate})")
+        assert isinstance(made, cst.Call)
+        first = made.args[0].with_changes(value=given.value)
+        return made.with_changes(args=[first, *made.args[1:]])
+
+    request.edits.rewritten.append((calls_of(request, "optimizer")[0].place, rewrite))
+    request.edits.imports["torch"] = ""
+
+
 def _epochs(request: Request, change: Change) -> None:
     recipe = request.fit.recipe
     edit = loops.counted_loop(
@@ -311,6 +329,7 @@ PLACES: Mapping[str, Place] = {
     "use_bias": _use_of_biases,
     "shuffle": _shuffle,
     "loss": _loss,
+    "optimizer": _optimizer,
     "learning_rate": _learning_rate,
     "epochs": _epochs,
     "batch_size": _batch_size,

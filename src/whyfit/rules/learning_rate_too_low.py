@@ -62,5 +62,5 @@ def check(evidence: Evidence) -> Finding | None:
             Measure("late epochs in which the loss fell", training.falls, FALLS, "share"),
         ),
         (),
-        remedies,
+        (*remedies, Change("optimizer", "adam(0.003)")),
     )

@@ -28,11 +28,14 @@ def check(evidence: Evidence) -> Finding | None:
     """Report where the loss that was reported is the one over all pairs, or the framework warned."""
     fit, identities = evidence.fit, evidence.identities
     ordinary, pairs, reported = fit.unexplained_variance, identities.broadcast, identities.reported
-    proven = abs(reported - pairs) <= EQUAL * pairs and abs(reported - ordinary) > APART * reported
+    differ = bool(fit.output_shape and fit.y_shape) and fit.output_shape != fit.y_shape
+    outputs = fit.output_shape or fit.y.shape
+    apart = abs(reported - ordinary) > APART * reported
+    proven = abs(reported - pairs) <= EQUAL * pairs and (differ or apart)
     warned = any(WARNING in each for each in fit.warnings)
-    if not proven and not warned:
+    if not (proven or warned or differ):
         return None
-    shapes = f"targets of shape {fit.y_shape} against outputs of shape {fit.y.shape}"
+    shapes = f"targets of shape {fit.y_shape} against outputs of shape {outputs}"
     said = f"{shapes}: the loss compares every output with every target"
     if proven:
         said += (

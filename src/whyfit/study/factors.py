@@ -14,7 +14,7 @@ import numpy as np
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.network import Activation, Array
-from whyfit.records.recipe import Affine, DenseLayer, Initializer, Recipe
+from whyfit.records.recipe import Affine, DenseLayer, Initializer, Optimizer, Recipe
 from whyfit.records.study import Arm, arm
 
 
@@ -234,6 +234,19 @@ def _with_learning_rate(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     return replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=float(level)))
 
 
+ADAM = "adam(0.003)"
+"""Adam at three times its default rate, which small networks on scaled data stand well."""
+
+
+def _current_optimizer(_fit: Fit, recipe: Recipe) -> str:
+    return f"{recipe.optimizer.name}({recipe.optimizer.learning_rate:g})"
+
+
+def _with_optimizer(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    name, rate = level.removesuffix(")").split("(")
+    return replace(recipe, optimizer=Optimizer(name, float(rate)))
+
+
 def _batch_sizes(fit: Fit, recipe: Recipe) -> tuple[str, ...]:
     current = min(recipe.batch_size, len(fit.x))
     sizes = {max(1, current // 4), min(len(fit.x), current * 4)} - {current}
@@ -314,6 +327,14 @@ FACTORS: tuple[Factor, ...] = (
         lambda _fit, recipe: recipe.layers[-1].activation.name,
         _output_levels,
         _with_output,
+    ),
+    Factor(
+        "optimizer",
+        "optimizer",
+        "Is it the optimizer?",
+        _current_optimizer,
+        lambda _fit, recipe: (ADAM,) if recipe.optimizer.name == "sgd" else (),
+        _with_optimizer,
     ),
     Factor(
         "learning_rate",
