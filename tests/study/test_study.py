@@ -120,7 +120,7 @@ def test_an_output_out_of_reach():
     fit = fit_of(recipe((16,), "tanh", kernel=HE, output="sigmoid", epochs=100), x, np.sin(3 * x))
     study = study_of(fit, budget=10.0)
     assert statuses(study)["output-cannot-reach-target"] == "confirmed"
-    assert rank(study)[0] == arm(Change("output_activation", "linear"))
+    assert rank(study, fit, fit.recipe)[0] == arm(Change("output_activation", "linear"))
 
 
 def test_the_budget_is_kept_and_said():

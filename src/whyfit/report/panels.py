@@ -21,7 +21,7 @@ from whyfit.records.network import Array
 from whyfit.records.study import Arm, Comparison, Fix, Outcomes, Study
 from whyfit.study import factors
 from whyfit.study.effects import rate_interval
-from whyfit.study.verdict import describe
+from whyfit.study.words import describe
 
 SCHEMA_VERSION = 1
 MOST_STRIP = 256

@@ -10,7 +10,7 @@ from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Plan, Study
-from whyfit.study import judge, verdict
+from whyfit.study import blame, judge, verdict
 from whyfit.study.plan import DEFAULT_BUDGET, make_plan
 from whyfit.study.run import Laboratory, Report
 from whyfit.study.search import search
@@ -92,10 +92,10 @@ def _full(
         laboratory.everything(),
         judged.sets,
         verdict.causes(laboratory, judged, evidence, findings),
-        verdict.blamed(laboratory, judged, evidence),
+        blame.blamed(laboratory, judged, evidence),
         values,
         control,
-        found.notes,
+        judged.notes,
         _work(laboratory),
     )
 

@@ -19,14 +19,17 @@ from whyfit.records.study import BASELINE, Arm, Comparison, Shapley, SufficientS
 from whyfit.study.effects import compare, rate_interval, shapley
 from whyfit.study.factors import compatible
 from whyfit.study.run import Laboratory
-from whyfit.study.search import Found, with_one_more
+from whyfit.study.search import PAIR, Found, with_one_more
 
 ROUNDS = (64, 128, 256, 512)
-BASELINE_REPLICATES = 512
+BASELINE_ROUNDS = (128, 512)
 REFUTED_BELOW = 0.10
 """A change that moves the success rate by less than this is not why the fit failed."""
 
 MOST_SETS = 10
+SHARE_OF_CANDIDATES = 0.5
+"""Share of the budget left for a first look at candidates and their parts; converses need the rest."""
+
 MOST_FACTORIAL = 4
 FACTORIAL = 64
 RANDOM_SETS = 16
@@ -43,7 +46,7 @@ class Judged:
     `sets` are the sufficient ones; `representatives` the minimal ones that count, one for each
     combination of factors; `converse` what taking a change out of a counting set does, by (set, change,
     what takes its place); `alone` and `inside` what adding a change to the baseline or to a
-    representative does.
+    representative does; `notes` what the budget left out.
     """
 
     sets: tuple[SufficientSet, ...]
@@ -51,11 +54,13 @@ class Judged:
     converse: dict[tuple[Arm, Change, Change | None], Comparison]
     alone: dict[Change, Comparison]
     inside: dict[tuple[Arm, Change], Comparison]
+    notes: tuple[str, ...] = ()
 
 
 def judge(laboratory: Laboratory, found: Found) -> Judged:
     """Decide sufficiency, minimality, converses and the effect of every change."""
-    sets = _sufficient_sets(laboratory, found.candidates)
+    notes = list(found.notes)
+    sets = _sufficient_sets(laboratory, found.candidates, notes)
     representatives = _representatives(laboratory, sets)
     converse = _converses(laboratory, sets)
     alone = _effects(
@@ -68,13 +73,14 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
         {
             (held, change): (larger, held)
             for held in representatives
-            if _has_room(laboratory, held)
-            for larger, change in _additions(laboratory, held, found)
+            if has_room(laboratory, held)
+            for larger, change in _additions(laboratory, held)
         },
         "each change added to what works",
     )
+    _replacements(laboratory, representatives)
     sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
-    return Judged(sets, representatives, converse, alone, inside)
+    return Judged(sets, representatives, converse, alone, inside, tuple(notes))
 
 
 def _rate(laboratory: Laboratory, changes: Arm) -> float:
@@ -82,12 +88,7 @@ def _rate(laboratory: Laboratory, changes: Arm) -> float:
 
 
 def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int) -> list[Key]:
-    """The groups of arms whose replicates the rest of the budget pays for, the cheapest first.
-
-    The first round always runs.
-    """
-    if replicates == ROUNDS[0]:
-        return list(groups)
+    """The groups of arms whose replicates the rest of the budget pays for, the cheapest first."""
     if laboratory.overdue:
         return []
     prices = {
@@ -102,15 +103,26 @@ def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int
 
 
 def _sufficient_sets(
-    laboratory: Laboratory, candidates: tuple[Arm, ...]
+    laboratory: Laboratory, candidates: tuple[Arm, ...], notes: list[str]
 ) -> tuple[SufficientSet, ...]:
     """Candidates that reach the target on fresh seeds, with minimality by all proper subsets."""
     target = laboratory.plan.target_rate
-    chosen = candidates[:MOST_SETS]
-    related = dict.fromkeys(chosen)
-    for changes in chosen:
-        for size in range(1, len(changes)):
-            related.update(dict.fromkeys(arm(*part) for part in combinations(changes, size)))
+    related: dict[Arm, None] = {}
+    allowance = SHARE_OF_CANDIDATES * laboratory.remaining
+    left_out = 0
+    for changes in candidates[:MOST_SETS]:
+        family = dict.fromkeys((changes, *_parts(changes)))
+        price = laboratory.price(family.keys() - related.keys(), ROUNDS[0], "confirmation")
+        if price > allowance:
+            left_out += 1
+            continue
+        allowance -= price
+        related.update(family)
+    if left_out:
+        notes.append(
+            f"{left_out} promising sets of changes were not judged on fresh seeds: "
+            "they would take more than the budget"
+        )
     _settle(laboratory, list(related), "candidates on fresh seeds")
     sufficient = [changes for changes in related if _rate(laboratory, changes) >= target]
     minimal = minimal_sets(sufficient, set(laboratory.plan.proposed))
@@ -124,6 +136,16 @@ def _sufficient_sets(
         )
         for changes in ranked
     )
+
+
+def _parts(changes: Arm) -> list[Arm]:
+    """Proper subsets that could suffice: all of a small set, those without one change of a larger one
+    (its smaller subsets were candidates of their own if they looked good).
+    """
+    smallest = 1 if len(changes) <= 3 else len(changes) - 1
+    return [
+        arm(*part) for size in range(smallest, len(changes)) for part in combinations(changes, size)
+    ]
 
 
 def minimal_sets(sufficient: list[Arm], proposed: set[Change]) -> list[Arm]:
@@ -244,7 +266,31 @@ def _decides_refutation(comparison: Comparison) -> bool:
     return does_not_help(comparison) or comparison.interval.low > 0.0
 
 
-def _has_room(laboratory: Laboratory, held: Arm) -> bool:
+def _replacements(laboratory: Laboratory, representatives: tuple[Arm, ...]) -> None:
+    """Every change in place of each member of a set that works, on the selection seeds.
+
+    A change that works as well as a member of a larger set would otherwise be called blameless for
+    want of the one set that needs it. Most such arms were pairs of the search already.
+    """
+    wanted: dict[Arm, None] = {}
+    for held in representatives:
+        for change in laboratory.plan.levels:
+            for member in held:
+                rest = [each for each in held if each != member]
+                if compatible(change, *rest) and change not in held:
+                    wanted[arm(change, *rest)] = None
+    allowance = laboratory.remaining
+    chosen = []
+    for other in sorted(wanted, key=lambda each: laboratory.cost(each, PAIR)):
+        have = laboratory.outcomes(other, "confirmation").replicates
+        price = laboratory.price((other,), PAIR, "selection")
+        if not have and price <= allowance:
+            chosen.append(other)
+            allowance -= price
+    laboratory.run(dict.fromkeys(chosen, PAIR), "selection", "other changes in place of each")
+
+
+def has_room(laboratory: Laboratory, held: Arm) -> bool:
     """Whether a tenth more of the starts could succeed at all: where 90 % surely do, no addition can
     raise the rate by REFUTED_BELOW, and none needs to be trained.
     """
@@ -261,14 +307,9 @@ def _tried_alone(laboratory: Laboratory) -> list[Change]:
     return [change for change in laboratory.plan.levels if change in tried]
 
 
-def _additions(laboratory: Laboratory, held: Arm, found: Found) -> list[tuple[Arm, Change]]:
-    """The set with the best level of every other factor added, one at a time; units at all levels."""
-    wider = [change for change in laboratory.plan.levels if change.factor == "units"]
-    others = [
-        change
-        for change in dict.fromkeys((*found.best.values(), *wider))
-        if compatible(*held, change)
-    ]
+def _additions(laboratory: Laboratory, held: Arm) -> list[tuple[Arm, Change]]:
+    """The set with each change that was tried alone added, one at a time."""
+    others = [each for each in _tried_alone(laboratory) if compatible(*held, each)]
     return list(zip(with_one_more(held, others), others, strict=True))
 
 
@@ -276,13 +317,22 @@ def _additions(laboratory: Laboratory, held: Arm, found: Found) -> list[tuple[Ar
 
 
 def train_baseline(laboratory: Laboratory) -> None:
-    """The untouched recipe on fresh seeds: what luck alone gives."""
-    replicates = BASELINE_REPLICATES
-    while replicates > ROUNDS[0] and laboratory.cost(BASELINE, replicates) > (
-        0.2 * laboratory.plan.budget
-    ):
-        replicates //= 2
-    laboratory.run({BASELINE: replicates}, "confirmation", "the script as it is, fresh seeds")
+    """The untouched recipe on fresh seeds: what luck alone gives.
+
+    Rounds are added until the rate is clearly above the target, or below what could be called luck.
+    """
+    target = laboratory.plan.target_rate
+    for replicates in BASELINE_ROUNDS:
+        price = laboratory.price((BASELINE,), replicates, "confirmation")
+        if replicates > BASELINE_ROUNDS[0] and price > 0.2 * laboratory.plan.budget:
+            return
+        laboratory.run({BASELINE: replicates}, "confirmation", "the script as it is, fresh seeds")
+        outcomes = laboratory.outcomes(BASELINE, "confirmation")
+        interval = rate_interval(
+            outcomes.successes, outcomes.replicates, 1.0 - 0.05 / len(BASELINE_ROUNDS)
+        )
+        if interval.low > target or interval.high < REFUTED_BELOW:
+            return
 
 
 def factorial(laboratory: Laboratory, judged: Judged) -> Shapley | None:

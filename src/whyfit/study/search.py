@@ -1,8 +1,9 @@
 """Searching for sets of changes that mend the fit, from both ends, on the selection seeds.
 
-Up from the script: every change alone, then pairs. Down from all proposed changes at once: delta
-debugging (Zeller & Hildebrandt 2002), taking out whatever is not needed, which finds sets of more
-than two. What is found here is a candidate; it is judged on other seeds.
+Up from the script: every change alone, then pairs, and larger sets where no pair works. Down from
+all proposed changes at once: delta debugging (Zeller & Hildebrandt 2002), taking out whatever is
+not needed, which finds sets of more than two. What is found here is a candidate; it is judged on
+other seeds.
 """
 
 from __future__ import annotations
@@ -36,7 +37,17 @@ deviations of a rate of 0.7 on 64 replicates are 0.11."""
 LEVELS = 3
 """Levels of one combination of factors that go on to confirmation."""
 
-SHARE_OF_BUDGET = {"singles": 0.25, "pairs": 0.3, "down": 0.1}
+BEAM = 4
+"""Sets of one size that are tried with one more change."""
+
+LARGEST = 5
+"""Most changes in a set: nobody calls more a fix."""
+
+SHARE_OF_BUDGET = {"singles": 0.2, "pairs": 0.16, "down": 0.1, "grow": 0.12, "closer": 0.08}
+"""The rest is for judging on fresh seeds."""
+
+MOST_CLOSER = 8
+"""Promising sets of one size that are looked at more closely, the best first."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +65,18 @@ def search(laboratory: Laboratory) -> Found:
     levels = _singles(laboratory, notes)
     plausible = _plausible(laboratory, levels)
     best = _best_levels(laboratory, levels)
-    sufficient = {change for change in levels if _rate(laboratory, arm(change)) >= _bar(laboratory)}
+    sufficient = {change for change in levels if _rate(laboratory, arm(change)) >= bar(laboratory)}
     _pairs(laboratory, levels, plausible, sufficient, notes)
     if not any(_clearly_works(laboratory, change) for change in sufficient):
         # Beside one change that works, only sets of two could count, and all pairs were tried.
         _down(laboratory, best, plausible, sufficient)
+    if not _works(laboratory, most=3):
+        _grow(laboratory, levels)
     return Found(_candidates(laboratory), best, tuple(notes))
 
 
-def _bar(laboratory: Laboratory) -> float:
+def bar(laboratory: Laboratory) -> float:
+    """Success rate on the selection seeds from which a set goes on to confirmation."""
     return laboratory.plan.target_rate - SLACK
 
 
@@ -88,7 +102,7 @@ def _affordable(
     """Arms that fit an allowance in the order given, and those that do not."""
     chosen, left_out = [], []
     for changes in arms:
-        price = laboratory.cost(changes, replicates)
+        price = laboratory.price((changes,), replicates, "selection")
         if price <= allowance:
             chosen.append(changes)
             allowance -= price
@@ -190,10 +204,12 @@ def _pairs(
 
 
 def _look_closer(laboratory: Laboratory, arms: Iterable[Arm]) -> None:
-    promising = [
-        changes for changes in arms if _outcomes(laboratory, changes).rate >= PROMISING_PAIR / PAIR
-    ]
-    laboratory.run(dict.fromkeys(promising, CLOSER), "selection", "promising pairs again")
+    promising = [each for each in arms if _rate(laboratory, each) >= PROMISING_PAIR / PAIR]
+    promising.sort(key=lambda each: (-_rate(laboratory, each), laboratory.cost(each, PAIR)))
+    chosen, _left_out = _affordable(
+        laboratory, promising[:MOST_CLOSER], CLOSER, _allowance(laboratory, "closer")
+    )
+    laboratory.run(dict.fromkeys(chosen, CLOSER), "selection", "promising sets again")
 
 
 def _down(
@@ -202,22 +218,83 @@ def _down(
     plausible: list[Change],
     sufficient: set[Change],
 ) -> None:
-    """From all plausible changes at once, take out what is not needed, the least needed first."""
-    members = [
-        change for change in best.values() if change in plausible and change not in sufficient
-    ]
-    current = arm(*members)
+    """From all plausible changes at once, take out what is not needed.
+
+    Where these together do not work, from the best level of every factor.
+    """
+    likely = [each for each in best.values() if each in plausible and each not in sufficient]
+    every = [each for each in best.values() if each not in sufficient]
     allowance = _allowance(laboratory, "down")
-    if len(current) < 3 or laboratory.cost(current, CLOSER) > allowance:
-        return
-    laboratory.run({current: CLOSER}, "selection", "all proposed changes at once")
-    while len(current) > 1 and _rate(laboratory, current) >= _bar(laboratory):
-        smaller = [tuple(change for change in current if change != out) for out in current]
-        if sum(laboratory.cost(each, CLOSER) for each in smaller) > allowance:
+    for members in dict.fromkeys((arm(*likely), arm(*every))):
+        price = laboratory.price((members,), PAIR, "selection")
+        if len(members) < 3 or price > allowance:
+            continue
+        allowance -= price
+        laboratory.run({members: PAIR}, "selection", "all proposed changes at once")
+        if _rate(laboratory, members) >= bar(laboratory):
+            _take_out(laboratory, members, allowance, set(likely))
             return
-        allowance -= sum(laboratory.cost(each, CLOSER) for each in smaller)
-        laboratory.run(dict.fromkeys(smaller, CLOSER), "selection", "taking out what is not needed")
-        current = max(smaller, key=lambda each: _rate(laboratory, each))
+
+
+def _take_out(laboratory: Laboratory, current: Arm, allowance: float, likely: set[Change]) -> None:
+    """Delta debugging: leave out ever smaller chunks of the changes, as long as what is left works.
+
+    The chunks with what nothing speaks for, and with what makes training longest, go first.
+    """
+
+    def merit(change: Change) -> tuple[bool, float]:
+        return (change in likely, -laboratory.cost(arm(change), PAIR))
+
+    chunks = 2
+    while len(current) > 1:
+        ordered = sorted(current, key=merit)
+        size = -(-len(ordered) // chunks)
+        for first in range(0, len(ordered), size):
+            rest = arm(*ordered[:first], *ordered[first + size :])
+            price = laboratory.price((rest,), PAIR, "selection")
+            if not rest or price > allowance:
+                continue
+            allowance -= price
+            laboratory.run({rest: PAIR}, "selection", "taking out what is not needed")
+            if _rate(laboratory, rest) >= bar(laboratory):
+                current, chunks = rest, max(2, chunks - 1)
+                break
+        else:
+            if size == 1:
+                break
+            chunks = min(2 * chunks, len(current))
+    _look_closer(laboratory, (current,))
+
+
+def _grow(laboratory: Laboratory, levels: list[Change]) -> None:
+    """Where nothing works yet: the best pairs with a third change, the best of these with a fourth."""
+    allowance = _allowance(laboratory, "grow")
+    for size in range(3, LARGEST + 1):
+        tried = [
+            each
+            for each in laboratory.everything()
+            if each.phase == "selection" and len(each.arm) == size - 1
+        ]
+        tried.sort(key=lambda each: (-each.rate, each.median))
+        larger = dict.fromkeys(
+            grown for each in tried[:BEAM] for grown in with_one_more(each.arm, levels)
+        )
+        chosen, _left_out = _affordable(laboratory, larger, PAIR, allowance)
+        if not chosen:
+            return
+        allowance -= laboratory.price(chosen, PAIR, "selection")
+        laboratory.run(dict.fromkeys(chosen, PAIR), "selection", f"{size} changes at a time")
+        _look_closer(laboratory, chosen)
+        if _works(laboratory, most=size + 1):
+            return
+
+
+def _works(laboratory: Laboratory, most: int) -> bool:
+    """Whether a set of at most so many changes works."""
+    return any(
+        0 < len(each.arm) <= most and each.phase == "selection" and each.rate >= bar(laboratory)
+        for each in laboratory.everything()
+    )
 
 
 def _candidates(laboratory: Laboratory) -> tuple[Arm, ...]:
@@ -230,7 +307,7 @@ def _candidates(laboratory: Laboratory) -> tuple[Arm, ...]:
     good = [
         outcomes
         for outcomes in laboratory.everything()
-        if outcomes.phase == "selection" and outcomes.arm and outcomes.rate >= _bar(laboratory)
+        if outcomes.phase == "selection" and outcomes.arm and outcomes.rate >= bar(laboratory)
     ]
     clear = {each.arm for each in good if each.rate >= laboratory.plan.target_rate + SLACK}
     most = min((len(each) for each in clear), default=99) + 1
@@ -244,8 +321,8 @@ def _candidates(laboratory: Laboratory) -> tuple[Arm, ...]:
         key=lambda each: (
             len(each.arm),
             -sum(change in proposed for change in each.arm),
-            -each.rate,
-            each.median,
+            -round(each.rate, 1),
+            laboratory.cost(each.arm, PAIR),
         )
     )
     taken: Counter[tuple[str, ...]] = Counter()

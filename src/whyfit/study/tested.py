@@ -1,0 +1,90 @@
+"""What was tested of a change: its effects alone and beside what works, and what is still open."""
+
+from __future__ import annotations
+
+from whyfit.records.finding import Change
+from whyfit.records.study import Arm, Comparison, arm
+from whyfit.study.effects import compare
+from whyfit.study.factors import compatible
+from whyfit.study.judge import REFUTED_BELOW, Judged, has_room
+from whyfit.study.run import Laboratory
+from whyfit.study.search import bar
+from whyfit.study.words import count_of, describe, phrase
+
+
+def effects_of(judged: Judged, changes: tuple[Change, ...]) -> tuple[Comparison, ...]:
+    """What the changes do to the script as it is, and to each set that works."""
+    alone = [judged.alone[change] for change in changes if change in judged.alone]
+    inside = [
+        comparison for (_held, change), comparison in judged.inside.items() if change in changes
+    ]
+    return (*alone, *inside)
+
+
+def helps_elsewhere(laboratory: Laboratory, changes: tuple[Change, ...]) -> Comparison | None:
+    """The clearest help of a change in any context that was trained, or None.
+
+    A set may miss the target rate by a hair; what makes it nearly work must not be called refuted. All
+    pairs of arms that differ by the change are looked at, with the interval corrected for their number.
+    """
+    table = {(each.arm, each.phase): each for each in laboratory.everything()}
+    pairs = [
+        (larger, smaller)
+        for (held, phase), larger in table.items()
+        for change in changes
+        if change in held
+        and (smaller := table.get((tuple(each for each in held if each != change), phase)))
+    ]
+    compared = [compare(larger, smaller, len(pairs)) for larger, smaller in pairs]
+    clear = [each for each in compared if each.interval.low > REFUTED_BELOW]
+    return max(clear, key=lambda each: each.difference, default=None)
+
+
+def open_question(
+    laboratory: Laboratory, judged: Judged, changes: tuple[Change, ...]
+) -> str | None:
+    """Why these changes cannot be refuted although no comparison shows a help, or None.
+
+    A change is not why the fit failed if it helps neither alone nor beside anything that works, nor in
+    the place of a member of what works. What the budget left out of this stays open.
+    """
+    if not judged.representatives:
+        return "no set of changes that works was found to test it in"
+    for held in judged.representatives:
+        for change in changes:
+            if not compatible(*held, change):
+                continue
+            if has_room(laboratory, held) and (held, change) not in judged.inside:
+                return f"the budget did not reach {phrase(change)} beside {describe(held)}"
+            for member in held:
+                other = arm(change, *(each for each in held if each != member))
+                reason = _of_replacement(laboratory, judged, other, change, member)
+                if reason is not None:
+                    return reason
+    return None
+
+
+def _of_replacement(
+    laboratory: Laboratory, judged: Judged, other: Arm, change: Change, member: Change
+) -> str | None:
+    if _could_not_count(laboratory, judged, other):
+        return None
+    outcomes = laboratory.outcomes(other, "confirmation")
+    if not outcomes.replicates:
+        outcomes = laboratory.outcomes(other, "selection")
+    if not outcomes.replicates:
+        return f"the budget did not reach {phrase(change)} in place of {phrase(member)}"
+    if outcomes.rate >= bar(laboratory):
+        return f"in place of {phrase(member)} it works too, in {count_of(outcomes)}"
+    return None
+
+
+def _could_not_count(laboratory: Laboratory, judged: Judged, changes: Arm) -> bool:
+    """Whether a smaller set already does what these changes would (see `judge.minimal_sets`)."""
+    names = {change.factor for change in changes}
+    proposed = set(laboratory.plan.proposed) >= set(changes)
+    return any(
+        set(each.changes) < set(changes)
+        or (not proposed and {change.factor for change in each.changes} < names)
+        for each in judged.sets
+    )
