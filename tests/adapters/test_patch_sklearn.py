@@ -58,6 +58,12 @@ CHANGES = {
         Change("activation", "sigmoid"),
         lambda fit: fit.recipe.layers[0].activation.name == "sigmoid",
     ),
+    "optimizer": (
+        Change("optimizer", "sgd(0.02)"),
+        lambda fit: (
+            (fit.recipe.optimizer.name, fit.recipe.optimizer.learning_rate) == ("sgd", 0.02)
+        ),
+    ),
     "learning rate": (
         Change("learning_rate", "0.02"),
         lambda fit: fit.recipe.optimizer.learning_rate == 0.02,

@@ -103,6 +103,12 @@ CHANGES = {
         Change("output_activation", "linear"),
         lambda fit: fit.recipe.layers[-1].activation.name == "linear",
     ),
+    "optimizer": (
+        Change("optimizer", "rmsprop(0.02)"),
+        lambda fit: (
+            (fit.recipe.optimizer.name, fit.recipe.optimizer.learning_rate) == ("rmsprop", 0.02)
+        ),
+    ),
     "learning rate": (
         Change("learning_rate", "0.02"),
         lambda fit: fit.recipe.optimizer.learning_rate == 0.02,
