@@ -12,6 +12,7 @@ from whyfit.adapters.patch import patch, unified_diff
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.study import arm
+from whyfit.study import factors
 
 pytestmark = pytest.mark.framework
 
@@ -91,6 +92,8 @@ def test_a_change_is_placed_and_does_what_it_says(tmp_path: Path, style: str, na
     subprocess.run(["patch", "-p1", "--quiet", "--input", "fix.diff"], cwd=tmp_path, check=True)
     again, _path = fit_in(tmp_path, (tmp_path / "script.py").read_text())
     assert holds(again)
+    if name not in ("input range", "standardised", "biases"):  # whose data or bounds are others
+        assert factors.apply(arm(change), fit, fit.recipe) == again.recipe
     assert not (fit.target_scaler and holds(fit))
     assert "# keep me" in patched.source
 

@@ -12,6 +12,7 @@ from whyfit.adapters.patch import patch, unified_diff
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.study import arm
+from whyfit.study import factors
 
 pytestmark = pytest.mark.framework
 
@@ -33,7 +34,6 @@ STYLES = {
             nn.Linear(hidden, 1),
             nn.Sigmoid(),
         )
-        nn.init.zeros_(model[0].bias)
         # how it learns
         opt = torch.optim.Adam(model.parameters(), lr=1e-3)
         loader = DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True)
@@ -146,6 +146,8 @@ def test_a_change_is_placed_and_does_what_it_says(tmp_path: Path, style: str, na
     subprocess.run(["patch", "-p1", "--quiet", "--input", "fix.diff"], cwd=tmp_path, check=True)
     again, _path = fit_in(tmp_path, (tmp_path / "script.py").read_text())
     assert holds(again)
+    if name not in ("input range", "standardised", "biases"):  # whose data or bounds are others
+        assert factors.apply(arm(change), fit, fit.recipe) == again.recipe
     assert again.unsupported is None
     kept = [line.split("#")[1] for line in source.splitlines() if "#" in line]
     assert all(comment in patched.source for comment in kept)
@@ -180,3 +182,11 @@ def test_a_loop_that_does_not_count_is_told(tmp_path: Path):
     patched = patch(Path(path).read_text(), path, fit, arm(Change("epochs", "9")))
     assert patched.source is None
     assert "by hand" in patched.words[0]
+
+
+def test_depth_is_left_alone_where_layers_are_filled_one_by_one(tmp_path: Path):
+    filled = "        nn.init.zeros_(model[0].bias)\n        # how it learns\n"
+    fit, path = fit_in(tmp_path, STYLES["sequential"].replace("        # how it learns\n", filled))
+    patched = patch(Path(path).read_text(), path, fit, arm(Change("depth", "2 hidden layers")))
+    assert patched.source is None
+    assert "layer by layer" in patched.words[0]

@@ -164,6 +164,9 @@ def _depth(request: Request, change: Change) -> None:
         raise CannotPlace(by_hand("layer", "only nn.Sequential can be made deeper by a patch"))
     units = request.level("units")
     assert recipe is not None  # last would be -1
+    drawn = recipe.hidden[last]
+    if {drawn.kernel_initializer.name, drawn.bias_initializer.name} != {"torch_uniform"}:
+        raise CannotPlace(by_hand("layer", "the script sets start weights layer by layer"))
     width = units.split(", ")[last] if units else str(recipe.hidden[last].units)
     sequential = [
         place
