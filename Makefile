@@ -3,15 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check setup fix clean
+.PHONY: demo test browser setup fix clean
 
 ## Explain the starting case, from an empty folder to an answer with a verified diff.
 demo: $(VENV)/.demo
 	cd examples && ../$(BIN)/whyfit run sine_relu.py
 
 ## Everything that CI runs.
-test: $(VENV)/.test
+test: $(VENV)/.test browser
 	$(BIN)/python scripts/check.py
+
+## Chromium for the browser tests, where this machine lets us install it; else the tests say what is missing.
+browser:
+	@command -v chromium >/dev/null || test -n "$$WHYFIT_CHROMIUM" || \
+	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && \
+	    apt-get update -qq >/dev/null 2>&1 && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium \
+	      >/dev/null 2>&1; } || \
+	  echo "The browser tests are left out: there is no Chromium and it could not be installed."
 
 ## Format and mend what a tool can mend.
 fix: $(VENV)/.test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,12 +16,14 @@ CHECKS = (
     ("lint", [BIN / "ruff", "check"]),
     ("layers", [BIN / "lint-imports"]),
     ("types", [BIN / "basedpyright"]),
+    ("docs", [BIN / "mkdocs", "build", "--strict", "--quiet"]),
     ("tests", [BIN / "python", "-m", "pytest", *sys.argv[1:]]),
 )
 
 
 def main() -> int:
     """Run all checks; the number of those that failed."""
+    os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # an advertisement, not about our pages
     failed = []
     for name, command in CHECKS:
         began = time.monotonic()

@@ -38,5 +38,15 @@ def test_the_command_line_loads_no_framework():
     assert modules_after("import whyfit.cli").isdisjoint(HEAVY)
 
 
+def test_text_and_verdicts_draw_nothing():
+    views = "import whyfit.report.text, whyfit.report.check, whyfit.report.compare"
+    assert modules_after(views).isdisjoint(HEAVY)
+
+
+def test_the_page_needs_no_framework():
+    loaded = modules_after("import whyfit.report.html")
+    assert loaded.isdisjoint(set(HEAVY) - {"matplotlib"})
+
+
 def test_the_check_above_can_fail():
     assert "matplotlib" in modules_after("import matplotlib")

@@ -1,19 +1,22 @@
 """The command line.
 
 whyfit run [options] script.py [args...]     options end at the script
-whyfit explain RULE | rules | report FILE.json
+whyfit explain RULE | rules | report FILE.json | check FILE.json | compare A.json B.json
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
@@ -34,6 +37,9 @@ from whyfit.study.confirm import ConfirmOptions
 from whyfit.study.factors import FACTOR_NAMES
 from whyfit.study.plan import DEFAULT_BUDGET
 
+if TYPE_CHECKING:
+    from whyfit.report.panels import Report
+
 USAGE = 2
 OWN_FAILURE = 70
 
@@ -50,6 +56,7 @@ def dispatch(arguments: list[str]) -> int:
         _complain(f"did you mean: whyfit run {' '.join(arguments)}")
         return USAGE
     options = _parser().parse_args(arguments)
+    options.given = arguments
     if options.command is None:
         _parser().print_help()
         return USAGE
@@ -94,7 +101,15 @@ def run_command(options: argparse.Namespace) -> int:
             return captured.status
         diagnosis = diagnose(captured, _options(options, script_seconds, progress))
         progress.close()
-        diagnosis = _with_times(diagnosis, script_seconds, time.monotonic() - began)
+        diagnosis = replace(
+            diagnosis,
+            command=shlex.join(("whyfit", *options.given)),
+            seconds={
+                **diagnosis.seconds,
+                "script": script_seconds,
+                "whole": time.monotonic() - began,
+            },
+        )
         _tell(diagnosis, options, json_path, html_path)
     except KeyboardInterrupt:
         progress.close()
@@ -194,15 +209,6 @@ def _options(options: argparse.Namespace, script_seconds: float, progress: Progr
     )
 
 
-def _with_times(diagnosis: Diagnosis, script_seconds: float, seconds: float) -> Diagnosis:
-    from dataclasses import replace
-
-    return replace(
-        diagnosis,
-        seconds={**diagnosis.seconds, "script": script_seconds, "whole": seconds},
-    )
-
-
 def _tell(
     diagnosis: Diagnosis, options: argparse.Namespace, json_path: Path, html_path: Path
 ) -> None:
@@ -257,20 +263,50 @@ def rules_command(_options: argparse.Namespace) -> int:
 
 def report_command(options: argparse.Namespace) -> int:
     """Make the HTML file again from a JSON file."""
-    from whyfit.report import html, panels
+    from whyfit.report import html
 
-    path = Path(options.file)
-    try:
-        report = panels.from_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise UsageError(f"{path} is not a report of whyfit: {error}") from None
-    target = Path(options.html or path.with_suffix("").name + ".html")
+    report = _read_report(options.file)
+    target = Path(options.html or Path(options.file).with_suffix("").name + ".html")
     _check_writable(target)
     _write(target, html.render(report).encode())
     print(f"Wrote {target}")
     return 0
+
+
+def compare_command(options: argparse.Namespace) -> int:
+    """Print what changed between two reports."""
+    from whyfit.report.compare import compare
+
+    _print_plain(compare(_read_report(options.before), _read_report(options.after)))
+    return 0
+
+
+def check_command(options: argparse.Namespace) -> int:
+    """Print the verdict of a report for machines, and end with 1 if a fit is not healthy."""
+    from whyfit.report import check
+
+    checks = check.check(_read_report(options.file))
+    if text := check.FORMATS[options.output_format](checks):
+        _print_plain(text)
+    return check.status(checks)
+
+
+def _read_report(name: str) -> Report:
+    from whyfit.report import panels
+
+    path = Path(name)
+    try:
+        return panels.from_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UsageError(f"{path} is not a report of whyfit: {error}") from None
+
+
+def _print_plain(text: str) -> None:
+    """Print what the stream's encoding can show, and question marks for the rest."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, errors="replace").decode(encoding))
 
 
 # ---- arguments ----
@@ -343,6 +379,24 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("file", metavar="FILE.json")
     report.add_argument("--html", metavar="FILE")
     report.set_defaults(handler=report_command)
+    compare = commands.add_parser("compare", help="say what changed between two JSON files")
+    compare.add_argument("before", metavar="A.json")
+    compare.add_argument("after", metavar="B.json")
+    compare.set_defaults(handler=compare_command)
+    check = commands.add_parser(
+        "check",
+        help="for CI: exit with 1 if a fit of a JSON file is not healthy",
+        description="Exit status: 0 if every fit is healthy, 1 if a cause is confirmed or a fit misses "
+        "its tolerance, 2 if the file is no report.",
+    )
+    check.add_argument("file", metavar="FILE.json")
+    check.add_argument(
+        "--output-format",
+        choices=("text", "json", "junit", "sarif", "github"),
+        default="text",
+        help="default %(default)s",
+    )
+    check.set_defaults(handler=check_command)
     return parser
 
 

@@ -29,6 +29,8 @@ from whyfit.study.replay import replay
 from whyfit.study.run import Progress, Report
 from whyfit.study.samples import sample
 
+MOST_SAMPLED, BASELINE_SAMPLES = 8, 32
+
 
 @dataclass(frozen=True)
 class Options:
@@ -135,11 +137,24 @@ def conclude(evidence: Evidence, tolerance: float, study: Study | None) -> Verdi
 def _sampled(
     fit: Fit, study: Study | None, fixes: tuple[Fix, ...], rows: Array
 ) -> tuple[Samples, ...]:
-    """Curves of the script as it is and of the first fixes, for the report's pictures."""
+    """Curves for the report's pictures: of the script as it is, of the first fixes, and of the arms that
+    prove the confirmed causes.
+    """
     if study is None or fit.recipe is None:
         return ()
-    arms = [BASELINE, *(fix.changes for fix in fixes[:2])]
-    return tuple(sample(fit, fit.recipe, study.plan, each, rows) for each in arms)
+    proofs = [
+        each
+        for cause in study.causes
+        if cause.status == "confirmed"
+        for comparison in cause.comparisons[:1]
+        for each in (comparison.with_, comparison.without)
+    ]
+    others = [*(fix.changes for fix in fixes[:2]), *proofs][:MOST_SAMPLED]
+    others = [each for each in dict.fromkeys(others) if each != BASELINE]
+    return (
+        sample(fit, fit.recipe, study.plan, BASELINE, rows, BASELINE_SAMPLES),
+        *(sample(fit, fit.recipe, study.plan, each, rows) for each in others),
+    )
 
 
 def environment(fits: tuple[Fit, ...]) -> dict[str, str]:

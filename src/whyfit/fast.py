@@ -30,4 +30,6 @@ class EngineSubstitute:
         )
         assert trained.history is not None  # asked for above
         assert trained.snapshots is not None
-        return FastTraining(trained.snapshots[0], trained.weights[0], trained.history[0])
+        done = int(trained.epochs_done[0])
+        snapshots = trained.snapshots[0][: done // every]
+        return FastTraining(snapshots, trained.weights[0], trained.history[0][:done])

@@ -58,7 +58,7 @@ class KerasAdapter:
                 session.say(
                     f"no Keras backend was chosen and TensorFlow is not installed: using {chosen}"
                 )
-            for kind in ("Dense", "Activation", "ReLU", "LeakyReLU", "ELU"):
+            for kind in ("Dense", *keras_recipe.ACTIVATION_LAYERS):
                 self._watch.wrap(getattr(keras.layers, kind), "__init__", self._on_create(session))
             self._watch.wrap(keras.optimizers.Optimizer, "__init__", self._on_create(session))
             self._watch.wrap(keras.Model, "compile", self._on_compile(session))
@@ -382,7 +382,7 @@ class _Recorder:
         seed = int(np.random.randint(2**31))
         trained = substitute.train(recipe, self.x, self.y, self.start, seed=seed, every=self.every)
         self.model.set_weights(_unflat(trained.end, self.model.get_weights()))
-        self.epochs_done = recipe.epochs
+        self.epochs_done = len(trained.losses)
         self.recorded += [
             _Recorded((at + 1) * self.every, row.astype(np.float64))
             for at, row in enumerate(trained.snapshots)
@@ -393,7 +393,7 @@ class _Recorder:
         self.engine_trained = True
         line = self.place.line if self.place else "?"
         self.session.say(
-            f"--fast: the engine trained {recipe.epochs} epochs in "
+            f"--fast: the engine trained {self.epochs_done} epochs in "
             f"{time.monotonic() - began:.2f} s in place of Keras (line {line})"
         )
         self.finish()
@@ -405,7 +405,7 @@ class _Recorder:
         history = keras.callbacks.History()
         history.set_model(self.model)
         history.set_params({"epochs": recipe.epochs, "verbose": 0})
-        history.epoch = list(range(recipe.epochs))
+        history.epoch = list(range(self.epochs_done))
         history.history = {name: list(values) for name, values in self.history.items()}
         self.model.history = history
         return history
@@ -424,12 +424,12 @@ class _Recorder:
         }
         sets = [("", self.x, self.y, [name for name in self._metric_names() if name in formulas])]
         validation = self.given.get("validation_data")
-        if validation is not None and len(validation) >= 2:
+        if validation is not None and len(validation) >= 2 and recipe.loss in formulas:
             x, y = (
                 np.asarray(each, dtype=np.float64).reshape(len(each), -1) for each in validation[:2]
             )
             sets.append(("val_", x, y, [recipe.loss, *sets[0][3]]))
-        if len(snapshots) != recipe.epochs:
+        if len(snapshots) != self.epochs_done:
             return
         networks = [recipe.network(row.astype(np.float64)) for row in snapshots]
         for prefix, x, y, names in sets:

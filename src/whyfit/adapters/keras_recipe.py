@@ -7,29 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from whyfit.adapters import keras_training
 from whyfit.errors import Unsupported
 from whyfit.records.network import FUNCTIONS, Activation
-from whyfit.records.recipe import DenseLayer, Initializer, Optimizer, Recipe
-
-LOSSES = {
-    "mean_squared_error": "mse",
-    "mean_absolute_error": "mae",
-}
+from whyfit.records.recipe import DenseLayer, Initializer, Penalty, Recipe
 
 IGNORED_LAYERS = ("InputLayer",)
 
-UNSUPPORTED_OPTIONS = (
-    "weight_decay",
-    "clipnorm",
-    "global_clipnorm",
-    "clipvalue",
-    "use_ema",
-    "amsgrad",
-    "gradient_accumulation_steps",
-    "loss_scale_factor",
-)
-
-STEERING_CALLBACKS = ("EarlyStopping", "ReduceLROnPlateau", "LearningRateScheduler")
+ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax")
 
 INITIALIZERS = {
     "Zeros": "zeros",
@@ -52,7 +37,7 @@ INITIALIZERS = {
 
 
 def dense_chain(model: Any) -> list[tuple[Any, tuple[Any, ...]]]:
-    """The model's Dense layers in order, each with the activation layers that follow it.
+    """The model's Dense layers in order, each with the activations and dropout that follow it.
 
     Raises Unsupported, naming the first layer that is not part of a plain dense chain.
     """
@@ -60,12 +45,14 @@ def dense_chain(model: Any) -> list[tuple[Any, tuple[Any, ...]]]:
     chain: list[tuple[Any, tuple[Any, ...]]] = []
     for layer in model.layers:
         kind = type(layer).__name__
-        if kind in IGNORED_LAYERS or (kind == "Dropout" and layer.rate == 0.0):
+        if kind in IGNORED_LAYERS or (kind == "Dropout" and (layer.rate == 0.0 or not chain)):
             continue
         if kind == "Dense":
             chain.append((layer, ()))
-        elif kind in ("Activation", "ReLU", "LeakyReLU", "ELU") and chain:
+        elif kind in (*ACTIVATION_LAYERS, "Dropout") and chain:
             dense, following = chain[-1]
+            if following and type(following[-1]).__name__ == "Dropout":
+                raise Unsupported(f"{kind} after Dropout is not supported")
             chain[-1] = (dense, (*following, layer))
         elif kind == "Flatten" and not chain and len(model.input_shape) == 2:
             continue
@@ -90,24 +77,24 @@ def recipe_of(
     is not a chain of dense layers.
     """
     chain = dense_chain(model)
-    reasons = [
-        f"callback {type(callback).__name__} is not supported"
-        for callback in callbacks
-        if type(callback).__name__ in STEERING_CALLBACKS
-    ]
-    for dense, _following in chain:
-        reasons += _layer_reasons(dense)
-    loss, loss_reason = _loss(model)
-    optimizer, optimizer_reason = _optimizer(model.optimizer)
-    reasons += [reason for reason in (loss_reason, optimizer_reason) if reason]
+    reasons = [reason for dense, following in chain for reason in _layer_reasons(dense, following)]
+    loss, loss_reason = keras_training.loss_of(model)
+    optimizer, schedule, optimizer_reason = keras_training.optimizer_of(model.optimizer)
+    plateau, stopping, callback_reason = keras_training.callbacks_of(callbacks)
+    if schedule is not None and plateau is not None:
+        callback_reason = "ReduceLROnPlateau beside a schedule is not supported"
+    reasons += [each for each in (callback_reason, loss_reason, optimizer_reason) if each]
     recipe = Recipe(
         inputs=int(chain[0][0].kernel.shape[0]),
         layers=tuple(_dense_layer(dense, following) for dense, following in chain),
-        loss=loss,
         optimizer=optimizer,
         batch_size=batch_size,
         epochs=epochs,
         shuffle=shuffle,
+        input_dropout=_input_dropout(model),
+        schedule=plateau or schedule,
+        early_stopping=stopping,
+        **loss,
     )
     return recipe, reasons[0] if reasons else None
 
@@ -141,63 +128,126 @@ def _check_is_chain(model: Any) -> None:
         tensor = nodes[0].outputs[0]
 
 
-def _layer_reasons(dense: Any) -> list[str]:
+def _input_dropout(model: Any) -> float:
+    """The rate of Dropout before the first Dense layer."""
+    rates = []
+    for layer in model.layers:
+        if type(layer).__name__ == "Dense":
+            break
+        if type(layer).__name__ == "Dropout" and layer.rate:
+            rates.append(float(layer.rate))
+    if len(rates) > 1:
+        raise Unsupported("Dropout after Dropout is not supported")
+    return rates[0] if rates else 0.0
+
+
+def _layer_reasons(dense: Any, following: tuple[Any, ...]) -> list[str]:
     reasons = []
-    for attribute in (
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-    ):
+    for attribute in ("kernel_constraint", "bias_constraint"):
         if getattr(dense, attribute, None) is not None:
             reasons.append(f"{attribute} is not supported")
-    if not dense.trainable:
-        reasons.append("a frozen layer is not supported")
+    for attribute in ("kernel_regularizer", "bias_regularizer", "activity_regularizer"):
+        if _penalty(getattr(dense, attribute, None)) is None:
+            kind = type(getattr(dense, attribute)).__name__
+            reasons.append(f"{attribute} {kind} is not supported")
+    activations = [each for each in following if type(each).__name__ in ACTIVATION_LAYERS]
+    if dense.activity_regularizer is not None and activations:
+        reasons.append("activity_regularizer before another activation is not supported")
+    for layer in following:
+        if getattr(layer, "noise_shape", None) is not None:
+            reasons.append("Dropout with noise_shape is not supported")
+        if type(layer).__name__ == "PReLU":
+            reasons += _prelu_reasons(dense, layer)
     if dense.dtype_policy.name != "float32":
         reasons.append(f"precision {dense.dtype_policy.name} is not supported")
     return reasons
 
 
+def _prelu_reasons(dense: Any, layer: Any) -> list[str]:
+    reasons = []
+    if layer.alpha_regularizer is not None or layer.alpha_constraint is not None:
+        reasons.append("PReLU with a regularizer or a constraint is not supported")
+    if bool(layer.trainable) != bool(dense.trainable):
+        reasons.append("PReLU that is frozen apart from its layer is not supported")
+    return reasons
+
+
+def _penalty(regularizer: Any) -> Penalty | None:
+    """The penalty of a regularizer, or None if it is of another kind."""
+    if regularizer is None:
+        return Penalty()
+    if type(regularizer).__name__ not in ("L1", "L2", "L1L2"):
+        return None
+    return Penalty(
+        float(getattr(regularizer, "l1", 0.0) or 0.0), float(getattr(regularizer, "l2", 0.0) or 0.0)
+    )
+
+
 def _dense_layer(dense: Any, following: tuple[Any, ...]) -> DenseLayer:
+    slopes = next((each for each in following if type(each).__name__ == "PReLU"), None)
+    dropout = next((each for each in following if type(each).__name__ == "Dropout"), None)
+    zeros = Initializer("zeros")
     return DenseLayer(
         units=int(dense.units),
         activation=_activation(dense, following),
         use_bias=bool(dense.use_bias),
         kernel_initializer=_initializer(dense.kernel_initializer),
-        bias_initializer=(
-            _initializer(dense.bias_initializer) if dense.use_bias else Initializer("zeros")
-        ),
+        bias_initializer=_initializer(dense.bias_initializer) if dense.use_bias else zeros,
+        kernel_penalty=_penalty(dense.kernel_regularizer) or Penalty(),
+        bias_penalty=_penalty(dense.bias_regularizer) or Penalty(),
+        activity_penalty=_penalty(dense.activity_regularizer) or Penalty(),
+        dropout=float(dropout.rate) if dropout is not None else 0.0,
+        trainable=bool(dense.trainable),
+        shared_slope=slopes is not None and slopes.shared_axes is not None,
+        slope_initializer=_initializer(slopes.alpha_initializer) if slopes is not None else zeros,
     )
 
 
 def _activation(dense: Any, following: tuple[Any, ...]) -> Activation:
-    found = [_function(dense.activation)]
-    for layer in following:
-        match type(layer).__name__:
-            case "Activation":
-                found.append(_function(layer.activation))
-            case "ReLU":
-                if layer.max_value is not None or layer.threshold:
-                    raise Unsupported("ReLU with max_value or threshold is not supported")
-                slope = float(layer.negative_slope)
-                found.append(Activation("leaky_relu", (slope,)) if slope else Activation("relu"))
-            case "LeakyReLU":
-                found.append(Activation("leaky_relu", (float(layer.negative_slope),)))
-            case "ELU":
-                found.append(Activation("elu", (float(layer.alpha),)))
-            case _:
-                pass
+    found = [_function(dense.activation), *(_of_layer(each) for each in following)]
     curved = [each for each in found if each.name != "linear"]
     if len(curved) > 1:
         raise Unsupported("two activations after one layer are not supported")
     return curved[0] if curved else Activation("linear")
 
 
+def _of_layer(layer: Any) -> Activation:
+    match type(layer).__name__:
+        case "Activation":
+            return _function(layer.activation)
+        case "ReLU":
+            return _relu(layer)
+        case "LeakyReLU":
+            return Activation("leaky_relu", (float(layer.negative_slope),))
+        case "ELU":
+            return Activation("elu", (float(layer.alpha),))
+        case "PReLU":
+            return Activation("prelu")
+        case "Softmax":
+            if layer.axis != -1:
+                raise Unsupported("Softmax along another axis than the last is not supported")
+            return Activation("softmax")
+        case _:
+            return Activation("linear")
+
+
+def _relu(layer: Any) -> Activation:
+    slope, threshold = float(layer.negative_slope), float(layer.threshold)
+    if layer.max_value is None and not threshold:
+        return Activation("leaky_relu", (slope,)) if slope else Activation("relu")
+    if threshold < 0.0:
+        raise Unsupported("ReLU with a threshold below zero is not supported")
+    most = float("inf") if layer.max_value is None else float(layer.max_value)
+    if most == 6.0 and not threshold and not slope:
+        return Activation("relu6")
+    return Activation("bounded_relu", (slope, most, threshold))
+
+
 def _function(function: Any) -> Activation:
     name = getattr(function, "__name__", type(function).__name__)
     module = getattr(function, "__module__", "")
-    if not module.startswith("keras.") or name not in FUNCTIONS or name == "softmax":
+    name = {"sin": "sine"}.get(name, name)
+    if not module.startswith("keras.") or name not in FUNCTIONS or name == "prelu":
         raise Unsupported(f"activation {name} is not supported")
     return Activation(name)
 
@@ -213,64 +263,3 @@ def _initializer(initializer: Any) -> Initializer:
     if name.startswith(("glorot", "he_", "lecun")):
         constants = {}
     return Initializer(name, **constants)
-
-
-def _loss(model: Any) -> tuple[str, str | None]:
-    import keras
-
-    loss = model.loss
-    if isinstance(loss, str):
-        loss = keras.losses.get(loss)
-    name = getattr(loss, "__name__", None) or getattr(loss, "name", type(loss).__name__)
-    module = getattr(loss, "__module__", "") or type(loss).__module__
-    known = LOSSES.get(name, name)
-    if getattr(model._compile_loss, "_user_loss_weights", None) is not None:
-        return known, "loss_weights is not supported"
-    if not module.startswith("keras.") or name not in LOSSES:
-        return known, f"loss {name} is not supported"
-    if isinstance(loss, keras.losses.Loss) and loss.reduction != "sum_over_batch_size":
-        return known, f"loss reduction {loss.reduction} is not supported"
-    return known, None
-
-
-def _optimizer(optimizer: Any) -> tuple[Optimizer, str | None]:
-    kind = type(optimizer).__name__
-    config = optimizer.get_config()
-    reason = None
-    for name in UNSUPPORTED_OPTIONS:
-        if config.get(name):
-            reason = f"optimizer option {name} is not supported"
-    rate = config["learning_rate"]
-    if isinstance(rate, dict):
-        return Optimizer(kind.lower(), float("nan")), "a learning-rate schedule is not supported"
-    # Keras keeps the rate in float32; 0.001 must not come back as 0.0010000000474974513.
-    rate = float(str(np.float32(rate)))
-    known = _known_optimizer(kind, config, rate)
-    if known is None:
-        return Optimizer(kind.lower(), rate), f"optimizer {kind} is not supported"
-    return known, reason
-
-
-def _known_optimizer(kind: str, config: dict[str, Any], rate: float) -> Optimizer | None:
-    match kind:
-        case "SGD":
-            return Optimizer("sgd", rate, momentum=config["momentum"], nesterov=config["nesterov"])
-        case "RMSprop":
-            return Optimizer(
-                "rmsprop",
-                rate,
-                momentum=config["momentum"],
-                rho=config["rho"],
-                epsilon=config["epsilon"],
-                centered=config["centered"],
-            )
-        case "Adam":
-            return Optimizer(
-                "adam",
-                rate,
-                beta_1=config["beta_1"],
-                beta_2=config["beta_2"],
-                epsilon=config["epsilon"],
-            )
-        case _:
-            return None

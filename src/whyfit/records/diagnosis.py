@@ -49,7 +49,8 @@ class FitDiagnosis:
 class Diagnosis:
     """Everything said of a script.
 
-    `status` is the script's own exit status; `notes` what the person should know about the capture.
+    `status` is the script's own exit status; `notes` what the person should know about the capture;
+    `command` the command line that made the diagnosis, empty if there was none.
     """
 
     script: str
@@ -60,3 +61,4 @@ class Diagnosis:
     figures: tuple[bytes, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    command: str = ""

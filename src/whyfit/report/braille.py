@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from whyfit.records.network import Array
-from whyfit.report.panels import CurvePanel
+from whyfit.report.panels.curve import CurvePanel
+from whyfit.report.panels.values import Series
 
 # Dot numbers of a braille cell by (row, column); U+2800 is the empty cell (Unicode 15, chapter 21).
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -13,15 +14,15 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 def plot(curve: CurvePanel, *, width: int, height: int, plain: bool = False) -> list[str]:
     """Lines of text: the target dotted, the fit solid, over the range of x."""
-    x = np.asarray(curve.x, dtype=np.float64)
-    target = np.asarray(curve.target, dtype=np.float64)
-    fit = np.array([np.nan if value is None else value for value in curve.fit])
+    x = _floats(curve.x)
+    target = _floats(curve.target)
+    fit = _floats(curve.fit)
     if len(x) < 2 or curve.inputs != 1 or not np.any(np.isfinite(fit)):
         return []
     low = float(np.nanmin([np.min(target), np.nanmin(fit)]))
     high = float(np.nanmax([np.max(target), np.nanmax(fit)]))
-    low = max(low, target.min() - np.ptp(target))
-    high = min(high, target.max() + np.ptp(target))
+    low = max(low, float(np.nanmin(target) - np.ptp(target)))
+    high = min(high, float(np.nanmax(target) + np.ptp(target)))
     if not high > low or x[-1] == x[0]:
         return []
     columns, rows = (width, height) if plain else (2 * width, 4 * height)
@@ -52,3 +53,7 @@ def _ascii(dotted: Array, solid: Array, width: int, height: int) -> list[str]:
             if np.isfinite(row) and 0 <= row < height:
                 lines[int(row)][column] = mark
     return ["".join(line).rstrip() for line in lines]
+
+
+def _floats(values: Series) -> Array:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

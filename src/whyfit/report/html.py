@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
-from whyfit.report import draw
-from whyfit.report.panels import ArmPanel, FitPanel, Report
+from whyfit.report.drawing import sketch
+from whyfit.report.figures import Figure, figures
+from whyfit.report.panels.arms import ArmPanel
+from whyfit.report.panels.captions import dose_arm
+from whyfit.report.panels.conclusions import number
+from whyfit.report.panels.curve import ArmSamplesPanel
+from whyfit.report.panels.fit import FitPanel
+from whyfit.report.panels.plain_text import clipped
+from whyfit.report.panels.report import Report
+from whyfit.report.panels.values import Number, Pair, percent
 from whyfit.rules import rule_named
 
 STATUS_MARKS = {"confirmed": "✓", "refuted": "✗", "undecided": "?", "not-tested": "–"}
+STATUS_ORDER = ("confirmed", "undecided", "refuted", "not-tested")
 ANSWER_WORDS = {
     "yes": "yes",
     "together": "only together",
@@ -21,99 +35,146 @@ ANSWER_WORDS = {
     "undecided": "undecided",
     "not-tested": "not tested",
 }
-MOST_STRIPS = 14
+MOST_WHOLE_FITS, MOST_FITS = 3, 40
+"""A page of a script with more fits gives the first ones whole, and the sentences of the others."""
+
+MOST_TABLE_ARMS = 120
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A fit's panels with its figures."""
+    """A fit's panels with its figures, sketches and what the parts of the page need of them."""
 
     panel: FitPanel
-    figures: dict[str, str]
-    strips: tuple[ArmPanel, ...]
+    prefix: str
+    figures: dict[str, Figure]
+    strips: dict[int, Markup]
+    first_arms: tuple[int, ...]
+    box: sketch.CurveBox | None
+    dose: int | None
+    brief: bool
+
+    def curve(self, values: tuple[Number, ...]) -> str:
+        """Path data of a curve in the common frame of the small multiples."""
+        return self.box.path(values) if self.box else ""
+
+    def samples_of(self, arm: int) -> ArmSamplesPanel | None:
+        """Sample fits of an arm, or None."""
+        samples = self.panel.samples
+        found = samples.arms if samples and self.box else ()
+        return next((each for each in found if each.arm == arm), None)
+
+    @property
+    def baseline(self) -> ArmSamplesPanel | None:
+        """Sample fits of the unchanged script."""
+        first = next((at for at, arm in enumerate(self.panel.arms) if not arm.changes), None)
+        return None if first is None else self.samples_of(first)
 
 
 def render(report: Report) -> str:
-    """The whole page."""
+    """The whole page. The same report gives the same bytes."""
+    report = clipped(report)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("whyfit.report", "."),
+        loader=jinja2.PackageLoader("whyfit.report", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     filters: dict[str, Any] = environment.filters
-    filters.update(percent=percent, number=number, span=span, diff=diff_lines)
-    template = environment.get_template("report.html.j2")
-    return template.render(
+    filters.update(
+        percent=percent, number=number, span=span, signed=signed, diff=diff_lines, title=title_of
+    )
+    filters["without_answer"] = without_answer
+    script = _resource("report.js")
+    return environment.get_template("report.html.j2").render(
         report=report,
-        fits=[_drawn(panel) for panel in report.fits],
+        fits=[_drawn(panel, at) for at, panel in enumerate(report.fits[:MOST_FITS])],
+        left_out=max(0, len(report.fits) - MOST_FITS),
+        plots=[(base64.b64encode(each.png).decode(), each) for each in report.figures],
         marks=STATUS_MARKS,
         answers=ANSWER_WORDS,
-        title_of=_title_of,
-        axis_name=_axis_name,
+        sketch=sketch,
+        bar=bar,
+        in_order=_in_order,
+        style=Markup(_resource("report.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
-def _drawn(panel: FitPanel) -> Drawn:
-    shown = _shown_arms(panel)
-    figures = {
-        "fit": draw.fit_and_residual(panel),
-        "contributions": draw.contributions(panel),
-        "training": draw.training(panel),
-        "capacity": draw.capacity(panel),
-        "strips": draw.strips(panel, shown),
-        "luck": draw.luck(panel),
+def _resource(name: str) -> str:
+    return resources.files("whyfit.report").joinpath("templates", name).read_text("utf-8").strip()
+
+
+def _drawn(panel: FitPanel, at: int) -> Drawn:
+    prefix = f"fit{at + 1}"
+    drawn = at < MOST_WHOLE_FITS
+    samples = panel.samples
+    box = sketch.CurveBox(samples.x, samples.target) if drawn and samples else None
+    first = shown_arms(panel) if drawn else ()
+    wanted = set(first) | {arm for cause in panel.causes for arm in cause.arms}
+    strips = {
+        arm: Markup(sketch.strip(panel.arms[arm].strip, panel.criterion.tolerance))
+        for arm in sorted(wanted)
+        if drawn
     }
-    return Drawn(panel, {name: svg for name, svg in figures.items() if svg}, shown)
+    made = figures(panel, prefix) if drawn else {}
+    return Drawn(panel, prefix, made, strips, first, box, dose_arm(panel), not drawn)
 
 
-def _shown_arms(panel: FitPanel) -> tuple[ArmPanel, ...]:
-    """The baseline, single changes and what works, on the confirmation seeds."""
-    confirmed = [arm for arm in panel.arms if arm.phase == "confirmation"]
-    wanted = {fix.arm for fix in panel.fixes}
-    first = [arm for at, arm in enumerate(panel.arms) if at in wanted]
-    rest = [arm for arm in confirmed if len(arm.changes) <= 1 and arm not in first]
-    rest.sort(key=lambda arm: (len(arm.changes), -arm.success_rate))
-    return tuple((rest[:1] + first + rest[1:])[:MOST_STRIPS])
+def shown_arms(panel: FitPanel) -> tuple[int, ...]:
+    """The baseline, what works, and the single changes, on the confirmation seeds."""
+    fixes = list(dict.fromkeys(fix.arm for fix in panel.fixes))
+    judged = [at for at, arm in enumerate(panel.arms) if arm.phase == "confirmation"]
+    none = [at for at in judged if not panel.arms[at].changes]
+    single = [at for at in judged if len(panel.arms[at].changes) == 1 and at not in fixes]
+    single.sort(key=lambda at: -panel.arms[at].success_rate)
+    return tuple((none + fixes + single)[:14])
 
 
-def percent(value: float | None) -> str:
-    """A share in percent, with one digit below ten."""
-    if value is None:
-        return "–"
-    return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"
+def bar(arm: ArmPanel) -> Markup:
+    """A sketch of a success rate with its interval."""
+    return Markup(sketch.bar(arm.success_rate, arm.interval))
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A number as people write it, or a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}g}"
+def _in_order(causes: Iterable[Any]) -> list[Any]:
+    return sorted(causes, key=lambda cause: STATUS_ORDER.index(cause.status))
 
 
-def span(interval: tuple[float | None, float | None] | None) -> str:
+def span(interval: Pair | None) -> str:
     """An interval of shares."""
-    if interval is None:
-        return "–"
-    return f"{percent(interval[0])} to {percent(interval[1])}"
+    return "–" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
+
+
+def signed(value: Number) -> str:
+    """A difference with its sign."""
+    return "–" if value is None else f"{value:+.2f}"
 
 
 def diff_lines(diff: str) -> list[tuple[str, str]]:
     """Lines of a diff with their kind: head, place, added, removed, same."""
     kinds = []
-    for line in diff.splitlines():
+    for line in diff.split("\n"):
         if line.startswith(("---", "+++")):
             kinds.append(("head", line))
         elif line.startswith("@@"):
             kinds.append(("place", line))
-        else:
+        elif line:
             kinds.append(({"+": "added", "-": "removed"}.get(line[:1], "same"), line))
     return kinds
 
 
-def _title_of(slug: str) -> str:
+def without_answer(sentence: str) -> str:
+    """A sentence without the answer that stands before it already.
+
+    >>> without_answer("No: spread biases takes 0 to 0 of 64.")
+    'spread biases takes 0 to 0 of 64.'
+    """
+    return re.sub(r"^(Yes|No|Undecided|Only together with others|Not tested): ", "", sentence)
+
+
+def title_of(slug: str) -> str:
+    """The first line of a rule's page, empty if there is no such rule."""
     rule = rule_named(slug)
     return rule.title if rule else ""
-
-
-def _axis_name(factor: str) -> str:
-    return re.sub("_", " ", factor)

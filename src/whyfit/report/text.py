@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import textwrap
 from itertools import takewhile
@@ -10,8 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from whyfit.report.braille import plot
-from whyfit.report.html import percent
-from whyfit.report.panels import CausePanel, FitPanel, FixPanel, Report
+from whyfit.report.panels.causes import CausePanel
+from whyfit.report.panels.conclusions import number
+from whyfit.report.panels.fit import FitPanel
+from whyfit.report.panels.fixes import FixPanel
+from whyfit.report.panels.plain_text import visible
+from whyfit.report.panels.report import Report
+from whyfit.report.panels.values import percent
 
 STATUS_MARKS = {
     "confirmed": ("✓", "v"),
@@ -19,48 +25,75 @@ STATUS_MARKS = {
     "undecided": ("?", "?"),
     "not-tested": ("–", "-"),
 }
+MOST_OPEN = 2
+MOST_LINES = 23
+"""Of a fit; the command line adds a rule above and the files below."""
+
 STATUS_ORDER = ("confirmed", "undecided", "refuted", "not-tested")
 
 
 def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
-    """Print a report; `verbosity` -1 is the verdict alone, 1 adds arms and refuted causes."""
+    """Print a report; `verbosity` -1 is the verdict alone, 1 adds intervals, refuted causes and arms."""
     for note in report.notes:
         _wrapped(console, note)
     for panel in report.fits:
-        _render_fit(report, panel, console, verbosity)
+        if verbosity < 0:
+            where = f"{report.script}:{panel.line}"
+            _wrapped(console, f"{where}: {panel.headline} {panel.fix_sentence}".strip())
+        else:
+            _render_fit(report, panel, console, verbosity)
 
 
 def _render_fit(report: Report, panel: FitPanel, console: Console, verbosity: int) -> None:
-    where = f"{report.script}:{panel.line}"
+    _wrapped(console, _facts(report, panel), style="dim")
+    height, others = _room(panel, console, verbosity)
+    if panel.curve is not None and console.width >= 60:
+        width = min(console.width, 80) - 4
+        for line in plot(panel.curve, width=width, height=height, plain=_plain(console)):
+            console.print(Text("  " + line), no_wrap=True, overflow="crop")
+    _answer(panel, console, verbosity, others)
+
+
+def _room(panel: FitPanel, console: Console, verbosity: int) -> tuple[int, int]:
+    """Lines for the plot, and how many other fixes to name: with many causes to tell both shrink."""
+    for height, others in ((4, 2), (3, 2), (2, 2), (2, 1), (2, 0)):
+        written = io.StringIO()
+        trial = Console(file=written, width=console.width, highlight=False)
+        _answer(panel, trial, verbosity, others)
+        if 1 + height + written.getvalue().count("\n") <= MOST_LINES:
+            return height, others
+    return 2, 0
+
+
+def _answer(panel: FitPanel, console: Console, verbosity: int, others: int) -> None:
+    if verbosity > 0:
+        _wrapped(console, panel.headline, style="bold")
+        _all_causes(panel, console)
+    else:
+        _why(panel, console)
+    blameless = [each for each in panel.not_to_blame if each != "size" or verbosity > 0]
+    if blameless:
+        _wrapped(console, f"Not to blame: {', '.join(blameless)}.")
+    if panel.fix_sentence:
+        _wrapped(console, panel.fix_sentence)
+    for fix in panel.fixes[1 : 1 + others]:
+        _wrapped(console, f"Or: {_fix_words(fix)}", indent=2)
+    _diff(panel, console)
+    if verbosity > 0:
+        if panel.not_checked:
+            _wrapped(console, f"Not checked: {'; '.join(panel.not_checked)}.")
+        _arms(panel, console)
+
+
+def _facts(report: Report, panel: FitPanel) -> str:
     backend = report.environment.get("backend", "")
     framework = f"{panel.framework} on {backend}" if backend else panel.framework
-    facts = f"{where}  {panel.network['summary']}, {framework}; " + (
+    left = (
         f"{percent(panel.unexplained_variance)} of the variance unexplained"
         if panel.unexplained_variance is not None
         else "its error is not a finite number"
     )
-    if verbosity < 0:
-        _wrapped(console, f"{where}: {panel.headline} {panel.fix_sentence}".strip())
-        return
-    _wrapped(console, facts, style="dim")
-    if verbosity >= 0 and panel.curve is not None and console.width >= 60:
-        for line in plot(
-            panel.curve, width=min(console.width, 80) - 4, height=4, plain=_plain(console)
-        ):
-            console.print(Text("  " + line), no_wrap=True, overflow="crop")
-    _wrapped(console, panel.headline, style="bold")
-    if panel.fix_sentence:
-        _wrapped(console, panel.fix_sentence)
-    for fix in panel.fixes[1:3]:
-        _wrapped(console, f"Or: {_fix_words(fix)}", indent=2)
-    if panel.not_to_blame:
-        _wrapped(console, f"Not to blame: {', '.join(panel.not_to_blame)}.")
-    _causes(panel, console, verbosity)
-    if panel.not_checked and verbosity > 0:
-        _wrapped(console, f"Not checked: {'; '.join(panel.not_checked)}.")
-    _diff(panel, console)
-    if verbosity > 0:
-        _arms(panel, console)
+    return f"{report.script}:{panel.line}  {panel.network.summary}, {framework}; {left}"
 
 
 def _fix_words(fix: FixPanel) -> str:
@@ -70,25 +103,110 @@ def _fix_words(fix: FixPanel) -> str:
     return words + ")"
 
 
-def _causes(panel: FitPanel, console: Console, verbosity: int) -> None:
-    """Confirmed and open ones, and what is said of size; all of them when asked."""
+# ---- why ----
+
+
+def _why(panel: FitPanel, console: Console) -> None:
+    """Every confirmed cause with its proof; the counts of a set that several share are said once."""
+    confirmed = [cause for cause in panel.causes if cause.status == "confirmed"]
+    proven = [cause for cause in confirmed if cause.converse is not None]
+    if panel.verdict != "explained":
+        _wrapped(console, panel.headline, style="bold")
+    elif not proven:
+        _wrapped(console, "Why it looks like that:", style="bold")
+    for arm in dict.fromkeys(cause.converse.with_ for cause in proven if cause.converse):
+        together = [cause for cause in proven if cause.converse and cause.converse.with_ == arm]
+        held = panel.arms[arm]
+        count = "a cause" if len(together) == 1 else f"{len(together)} causes"
+        _wrapped(
+            console,
+            f"Why: {count}, confirmed by retraining. With {held.label} {held.successes} of "
+            f"{held.replicates} starts succeed; with a cause put back:",
+            style="bold",
+        )
+        for cause in together:
+            _converse(panel, cause, console)
+    for cause in confirmed:
+        if cause.converse is None:
+            _cause(cause, console, verbose=False)
+    _open_causes(panel, console)
+    _size(panel, console)
+
+
+def _converse(panel: FitPanel, cause: CausePanel, console: Console) -> None:
+    assert cause.converse is not None
+    without = panel.arms[cause.converse.without]
+    seen = cause.observed_as or cause.cause.replace("-", " ")
+    _wrapped(
+        console,
+        f"{_mark(cause, console)} {cause.cause}: {seen}; {cause.converse.put_back}: "
+        f"{without.successes} of {without.replicates}",
+        indent=2,
+    )
+
+
+def _open_causes(panel: FitPanel, console: Console) -> None:
+    """What was observed and could not be decided; causes of which the same is said share a line."""
+    groups: dict[str, list[CausePanel]] = {}
+    for cause in panel.causes:
+        if cause.status == "undecided" and cause.observed:
+            groups.setdefault(cause.sentence, []).append(cause)
+    shown = list(groups.items())
+    for sentence, causes in shown[:MOST_OPEN]:
+        names = ", ".join(cause.cause for cause in causes)
+        said = _without_intervals(_without_status(sentence, "undecided"))
+        _wrapped(console, f"? {names}: undecided: {said}", indent=2)
+    rest = [cause.cause for _sentence, causes in shown[MOST_OPEN:] for cause in causes]
+    if rest:
+        _wrapped(console, f"? undecided too: {', '.join(rest)} (-v says why)", indent=2)
+
+
+def _size(panel: FitPanel, console: Console) -> None:
+    """What is said of size where a proof speaks: people blame it most."""
+    size = [cause for cause in panel.causes if cause.cause == "too-few-units"]
+    bounds = panel.capacity
+    if not size or size[0].status != "refuted":
+        return
+    if bounds is None or bounds.witness > panel.criterion.tolerance:
+        _cause(size[0], console, verbose=False)
+        return
+    sentence = (
+        f"Not size: {bounds.bends} units can reach {number(bounds.witness)} unexplained (built and "
+        f"run; no net of this size gets below {number(bounds.lower_bound)})."
+    )
+    helped = re.search(r"(?:\d+(?:, \d+)*) units raise .*", size[0].sentence)
+    if helped:
+        sentence += f" For luck, {helped.group().rstrip('.')}."
+    _wrapped(console, sentence)
+
+
+def _all_causes(panel: FitPanel, console: Console) -> None:
     for cause in sorted(panel.causes, key=lambda cause: STATUS_ORDER.index(cause.status)):
-        open_one = cause.observed and cause.status == "undecided"
-        size = cause.cause == "too-few-units"
-        if verbosity > 0 or cause.status == "confirmed" or open_one or size:
-            _cause(cause, console, verbosity)
+        _cause(cause, console, verbose=True)
 
 
-def _cause(cause: CausePanel, console: Console, verbosity: int) -> None:
+def _cause(cause: CausePanel, console: Console, *, verbose: bool) -> None:
+    sentence = cause.sentence if verbose else _without_intervals(cause.sentence)
+    if verbose or cause.status != "confirmed":
+        sentence = f"{cause.status}: {_without_status(sentence, cause.status)}"
+    _wrapped(console, f"{_mark(cause, console)} {cause.cause}: {sentence}", indent=2)
+
+
+def _without_status(sentence: str, status: str) -> str:
+    return re.sub(rf"^{status}: ", "", sentence, flags=re.IGNORECASE)
+
+
+def _mark(cause: CausePanel, console: Console) -> str:
     mark, ascii_mark = STATUS_MARKS[cause.status]
-    mark = ascii_mark if _plain(console) else mark
-    sentence = cause.sentence if verbosity > 0 else _without_intervals(cause.sentence)
-    _wrapped(console, f"{mark} {cause.cause} {cause.status}: {sentence}", indent=2)
+    return ascii_mark if _plain(console) else mark
 
 
 def _without_intervals(sentence: str) -> str:
     """The counts without the differences and intervals, which -v and the reports give."""
     return re.sub(r" \((?:difference [^()]*|95 % interval [^()]*)\)", "", sentence)
+
+
+# ---- what to do ----
 
 
 def _diff(panel: FitPanel, console: Console) -> None:
@@ -98,8 +216,8 @@ def _diff(panel: FitPanel, console: Console) -> None:
     if fix.diff is not None:
         for line in _short_diff(fix.diff, max(30, min(console.width, 80)) - 2):
             console.print(Text("  " + _printable(line, console)), no_wrap=True, overflow="crop")
-    for word in fix.words:
-        _wrapped(console, f"{word}.", indent=2)
+    if fix.words:
+        _wrapped(console, f"By hand: {'; '.join(dict.fromkeys(fix.words))}.", indent=2)
 
 
 def _short_diff(diff: str, width: int) -> list[str]:
@@ -137,21 +255,26 @@ def _arms(panel: FitPanel, console: Console) -> None:
             )
 
 
+# ---- lines ----
+
+
 def _wrapped(console: Console, text: str, *, style: str = "", indent: int = 0) -> None:
     """Wrap at 80 columns or the terminal's width; the text is never read as markup."""
     width = max(20, min(console.width, 80))
     pad = " " * indent
     for line in textwrap.wrap(
-        _printable(text, console), width, initial_indent=pad, subsequent_indent=pad + "  "
+        _printable(text, console),
+        width,
+        initial_indent=pad,
+        subsequent_indent=pad + "  ",
+        break_on_hyphens=False,
     ):
         console.print(Text(line, style=style), no_wrap=True, overflow="ignore", crop=False)
 
 
 def _printable(text: str, console: Console) -> str:
     """Without control characters, and without what the terminal's encoding cannot show."""
-    clean = "".join(
-        character if character.isprintable() or character == "\n" else "�" for character in text
-    )
+    clean = visible(text).replace("\t", " ")
     return clean.encode(console.encoding, errors="replace").decode(console.encoding)
 
 

@@ -16,14 +16,16 @@ from whyfit.study import factors
 COUNT = 16
 
 
-def sample(fit: Fit, recipe: Recipe, plan: Plan, changes: Arm, rows: Array) -> Samples:
-    """Train the first 16 confirmation replicates of an arm again and keep their predictions.
+def sample(
+    fit: Fit, recipe: Recipe, plan: Plan, changes: Arm, rows: Array, count: int = COUNT
+) -> Samples:
+    """Train the first confirmation replicates of an arm again and keep their predictions.
 
     `rows` are indices of the samples at which the curves are kept. The numbers are those of the study:
     same starts, same orders.
     """
     changed = factors.apply(changes, fit, recipe)
-    starts = draw(changed, plan.confirmation_seed, 0, COUNT)
+    starts = draw(changed, plan.confirmation_seed, 0, count)
     trained = lanes.train(
         changed, fit.x, fit.y, starts, order=lanes.Order("group", seed=plan.confirmation_seed)
     )

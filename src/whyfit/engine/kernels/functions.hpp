@@ -13,6 +13,14 @@
 namespace whyfit {
 namespace WHYFIT_TARGET {
 
+// Whether a * b + c is one instruction. Where it is not, a product that falls below the smallest normal
+// number is flushed to zero before the sum, and sums are written so that this does no harm.
+#if defined(__FMA__) || defined(__aarch64__)
+constexpr bool kFused = true;
+#else
+constexpr bool kFused = false;
+#endif
+
 // x / ln2 rounded to a whole n, as a float and as the float 2^n. Adding 1.5 * 2^23 + 127 leaves
 // n + 127 in the low bits of the sum, where a shift moves it into the exponent field; n must lie in
 // [-126, 127].
@@ -77,7 +85,8 @@ struct Exponent {
   Vector<float> clamped = maximum(broadcast<float>(-87.0f), -absolute<float>(x));
   Exponent exponent = split_exponent(clamped);
   Vector<float> rest = expm1_of_rest(rest_of(clamped, exponent.n));
-  Vector<float> small = rest * exponent.power + exponent.power;
+  Vector<float> small =
+      kFused ? rest * exponent.power + exponent.power : (rest + 1.0f) * exponent.power;
   Vector<float> numerator = x < 0.0f ? small : broadcast<float>(1.0f);
   return quotient(numerator, small + 1.0f);
 }
@@ -151,7 +160,7 @@ inline Vector<float> error_function(Vector<float> x) {
   q = q * s + 1.12819925e-1f;
   q = q * s - 3.76125336e-1f;
   q = q * s + 1.28379166e-1f;
-  Vector<float> near = q * x + x;
+  Vector<float> near = kFused ? q * x + x : (q + 1.0f) * x;
   Vector<float> bounded = t > 4.0f ? copy_sign<float>(broadcast<float>(1.0f), x) : far;
   return t > 0.927734375f ? bounded : near;
 }

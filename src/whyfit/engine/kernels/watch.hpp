@@ -54,7 +54,7 @@ class Watcher {
       --lane.cooldown;
       lane.wait = 0;
     }
-    if (!lane.has_best || loss - program_.watch_threshold < lane.best) {
+    if (!lane.has_best || loss + program_.watch_threshold < lane.best) {
       lane.best = loss;
       lane.has_best = true;
       lane.wait = 0;
@@ -93,11 +93,11 @@ class Watcher {
   Verdict of_keras(Lane& lane, int epoch, double loss) const {
     if (epoch < program_.stop_from_epoch) return Verdict::go_on;
     ++lane.stop_wait;
-    if (!lane.stop_has_best || loss - program_.stop_threshold < lane.stop_best) {
+    if (!lane.stop_has_best || loss + program_.stop_threshold < lane.stop_best) {
       lane.stop_best = loss;
       lane.stop_has_best = true;
       if (!program_.stop_has_baseline ||
-          loss - program_.stop_threshold < program_.stop_baseline)
+          loss + program_.stop_threshold < program_.stop_baseline)
         lane.stop_wait = 0;
       return Verdict::best_so_far;
     }

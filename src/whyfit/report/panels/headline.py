@@ -1,0 +1,117 @@
+"""The answer in words: one sentence on why, one on the smallest fix, and what is not to blame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whyfit.records.diagnosis import FitDiagnosis
+from whyfit.records.study import Study
+from whyfit.report.panels.values import percent, rounded
+from whyfit.study import factors
+from whyfit.study.words import describe
+
+SHORT_NAMES = {
+    "hinges-share-one-point": "hinges that share one point",
+    "hinges-outside-data": "hinges outside the data",
+    "units-died-in-training": "units that died in training",
+    "units-saturated": "saturated units",
+}
+
+
+def headline(said: FitDiagnosis) -> str:
+    """Why the fit looks as it does, in one sentence."""
+    study, left = said.study, said.evidence.fit.unexplained_variance
+    share = percent(rounded(left))
+    match said.verdict:
+        case "sound":
+            return (
+                f"Nothing is wrong: the fit leaves {share} of the variance unexplained, "
+                "and most starts do as well."
+            )
+        case "lucky":
+            return (
+                f"This run is good ({share} unexplained), but it was lucky: "
+                f"{_baseline_count(study)} starts of the same script succeed."
+            )
+        case "unlucky":
+            return f"Bad luck: {_baseline_count(study)} starts of the same script succeed."
+        case "explained":
+            return _because(said)
+        case "mended":
+            return "The cause could not be pinned down, but a change that mends it was found."
+        case "undecided":
+            return (
+                f"{_left(left)}; no cause could be confirmed and no set of changes that works was "
+                "found."
+            )
+        case "observed":
+            pass
+    if not np.isfinite(left):
+        return f"Nothing could be retrained: {said.not_studied}."
+    return f"{_left(left)}; causes were not tested: {said.not_studied}."
+
+
+def _left(left: float) -> str:
+    if not np.isfinite(left):
+        return "The fit diverged: its error is not a finite number"
+    return f"The fit leaves {percent(rounded(left))} of the variance unexplained"
+
+
+def _baseline_count(study: Study | None) -> str:
+    baseline = study.of(()) if study else None
+    return f"{baseline.successes} of {baseline.replicates}" if baseline else "few"
+
+
+def _because(said: FitDiagnosis) -> str:
+    """Every confirmed cause, in the words of its finding."""
+    assert said.study is not None
+    confirmed = [
+        cause.slug for cause in said.study.causes if cause.status == "confirmed" and cause.observed
+    ]
+    seen = {finding.rule: finding.message for finding in said.findings}
+    messages = [seen.get(slug, slug.replace("-", " ")) for slug in confirmed]
+    return "Because " + "; and ".join(messages) + "." if messages else "A cause was confirmed."
+
+
+def fix_sentence(said: FitDiagnosis) -> str:
+    """The smallest change that mends the fit, with its counts."""
+    if said.study is None or not said.fixes:
+        if said.verdict in ("sound", "lucky"):
+            return "Nothing to mend in this run." if said.verdict == "sound" else ""
+        if said.verdict == "unlucky":
+            return "Run it again, or keep the best of a few runs."
+        return "No set of changes that works was found." if said.study else ""
+    first = said.fixes[0]
+    outcomes = said.study.of(first.changes)
+    assert outcomes is not None
+    sentence = (
+        f"Smallest change that mends it: {describe(first.changes)} "
+        f"({outcomes.successes} of {outcomes.replicates} starts succeed"
+    )
+    runs = first.framework_runs
+    if runs is not None:
+        sentence += f"; {runs.successes} of {runs.runs} runs in {said.evidence.fit.framework}"
+    return sentence + ")."
+
+
+def not_to_blame(said: FitDiagnosis) -> tuple[str, ...]:
+    """What people blame and what was refuted, by short names.
+
+    Empty where no set of changes works: what does not help alone may still be needed then.
+    """
+    if said.study is None or not any(each.counts for each in said.study.sets):
+        return ()
+    words = {factor.name: factor.phrase for factor in factors.FACTORS}
+    blameless = [words[each.factor] for each in said.study.blamed if each.answer == "no"]
+    size = [each for each in said.study.causes if each.slug == "too-few-units"]
+    if size and size[0].status == "refuted" and "units" not in blameless:
+        blameless.append("size")
+    blameless += [
+        SHORT_NAMES[each.slug]
+        for each in said.study.causes
+        if each.observed and each.status == "refuted" and each.slug in SHORT_NAMES
+    ]
+    luck = [each for each in said.study.causes if each.slug == "unlucky-start"]
+    if luck and luck[0].status == "refuted":
+        blameless.append("luck")
+    return tuple(blameless)

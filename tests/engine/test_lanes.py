@@ -1,0 +1,154 @@
+"""What a replicate's lane may not do to its neighbours, and what a call may not do to a replicate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests import fits
+from tests.engine import parity
+from whyfit.engine.initializers import draw
+from whyfit.engine.lanes import TARGETS, Order, train, why_unsupported
+from whyfit.errors import Unsupported, UsageError
+from whyfit.records.recipe import Optimizer, Recipe
+from whyfit.records.schedule import EarlyStopping, Schedule
+
+
+def dropping(recipe: Recipe, rate: float = 0.3) -> Recipe:
+    return replace(recipe, layers=(replace(recipe.layers[0], dropout=rate), *recipe.layers[1:]))
+
+
+RECIPES = {
+    "shallow relu": fits.recipe((4,), epochs=3),
+    "shallow tanh": fits.recipe((5,), "tanh", epochs=3),
+    "deep gelu": fits.recipe((4, 3), "gelu", epochs=3),
+    "dropout": dropping(fits.recipe((6, 3), "silu", epochs=3)),
+    "dropped inputs": replace(fits.recipe((6,), "silu", epochs=3), input_dropout=0.2),
+    "watching": replace(
+        fits.recipe((5,), "sigmoid", epochs=6, rate=0.3),
+        schedule=Schedule("plateau", per="epoch", factor=0.5, patience=1, threshold=1e-3),
+        early_stopping=EarlyStopping(patience=2, min_delta=1e-3, restore_best=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["group", "replicate"])
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_replicate_is_the_same_in_every_call(name: str, kind: str):
+    """Bitwise, whatever the number of replicates, of threads, and the cut into calls."""
+    recipe = RECIPES[name]
+    x, y = fits.sine(150)
+    starts = draw(recipe, 0, 0, 50)
+    order = Order(kind, seed=4)
+    whole = train(recipe, x, y, starts, order=order, threads=2).weights
+    one = train(recipe, x, y, starts, order=order, threads=1).weights
+    few = train(recipe, x, y, starts[:17], order=order, threads=2).weights
+    later = train(recipe, x, y, starts[32:], order=order, first_replicate=32).weights
+    assert np.array_equal(whole, one)
+    assert np.array_equal(whole[:17], few)
+    assert np.array_equal(whole[32:], later)
+    assert len(np.unique(whole[:, 0])) == 50
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("units", [(4,), (4, 3)])
+def test_divergence_stays_in_its_lane(units: tuple[int, ...], target: str, precision: str):
+    recipe = replace(fits.recipe(units, "leaky_relu", epochs=4), optimizer=Optimizer("sgd", 0.05))
+    x, y = fits.sine(100)
+    starts = draw(recipe, 0, 0, 16)
+    options = {"target": target, "precision": precision}
+    calm = train(recipe, x, y, starts, **options)
+    wild = starts.copy()
+    wild[5] = wild[5] * 1e3  # swings wider at every step until it overflows
+    wild[9] = np.nan
+    found = train(recipe, x, y, wild, history=True, **options)
+    others = [lane for lane in range(16) if lane not in (5, 9)]
+    assert np.array_equal(found.weights[others], calm.weights[others])
+    assert np.all(found.diverged_at[others] == -1)
+    assert found.diverged_at[9] == 0
+    assert 0 < found.diverged_at[5] < recipe.steps(len(x))
+    assert np.isfinite(found.history[others]).all()
+
+
+def test_the_step_of_divergence():
+    """The loss of step k is the first that is not a finite number: k steps were sound before."""
+    recipe = replace(
+        fits.recipe((4,), epochs=1, batch_size=1, shuffle=False), optimizer=Optimizer("sgd", 1e-3)
+    )
+    x, y = fits.sine(50)
+    y[7] = np.inf
+    found = train(recipe, x, y, draw(recipe, 0, 0, 4), order=Order("given"))
+    assert found.diverged_at.tolist() == [7] * 4
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_instruction_sets_agree(target: str):
+    for recipe in RECIPES.values():
+        if recipe.early_stopping:
+            continue  # a last bit may move the epoch at which a lane stops
+        x, y = fits.sine(150)
+        starts = draw(recipe, 0, 0, 16)
+        best = train(recipe, x, y, starts).weights
+        found = train(recipe, x, y, starts, target=target).weights
+        assert found == pytest.approx(best, rel=1e-3, abs=1e-4)
+
+
+def test_stopped_replicates_keep_what_they_had():
+    recipe = RECIPES["watching"]
+    recipe = replace(recipe, epochs=60)
+    x, y = fits.sine(150)
+    starts = draw(recipe, 0, 0, 32)
+    found = train(recipe, x, y, starts, history=True, snapshot_every=1)
+    assert len(set(found.epochs_done.tolist())) > 3, "all stopped at once"
+    for lane, done in enumerate(found.epochs_done):
+        history = found.history[lane]
+        assert np.isfinite(history[:done]).all()
+        assert np.isnan(history[done:]).all()
+        past = found.snapshots[lane, :done]
+        assert any(np.array_equal(found.weights[lane], row) for row in past)
+        network = recipe.network(found.weights[lane].astype(np.float64))
+        assert found.mean_squared_error[lane] == pytest.approx(
+            np.mean((network(x) - y) ** 2), rel=1e-3
+        )
+
+
+def test_dropout_drops_its_share():
+    """Of the inputs of a linear unit that sums ones, 1 - rate stay, divided by 1 - rate."""
+    rate, inputs = 0.3, 64
+    recipe = replace(
+        fits.recipe((), inputs=inputs, epochs=1, batch_size=1, shuffle=False),
+        input_dropout=rate,
+        optimizer=Optimizer("sgd", 0.0),
+    )
+    x, y = np.ones((500, inputs)), np.zeros((500, 1))
+    starts = np.zeros((16, recipe.parameters))
+    starts[:, :inputs] = 1.0
+    # Without learning the mean loss is the second moment of sums of Bernoulli variables.
+    losses = train(recipe, x, y, starts, order=Order("given"), history=True).history[:, 0]
+    variance = inputs * rate / (1 - rate)
+    assert len(np.unique(losses)) == 16
+    spread = 2 * inputs * np.sqrt(variance / 500)
+    assert np.abs(losses - (inputs**2 + variance)).max() < 5 * spread
+    assert np.abs(losses.mean() - (inputs**2 + variance)) < 5 * spread / 4
+
+
+def test_no_dropout_in_the_end_error():
+    recipe = dropping(fits.recipe((8,), "tanh", epochs=2), 0.5)
+    x, y = fits.sine(100)
+    found = train(recipe, x, y, draw(recipe, 0, 0, 16))
+    for row, error in zip(found.weights, found.mean_squared_error, strict=True):
+        network = recipe.network(row.astype(np.float64))
+        assert error == pytest.approx(np.mean((network(x) - y) ** 2), rel=1e-4)
+
+
+def test_refusals():
+    recipe = parity.recipe_of("softmax")
+    assert why_unsupported(recipe) == "softmax before the last layer is not supported"
+    with pytest.raises(Unsupported, match="softmax"):
+        train(recipe, *parity.data(2, 2), draw(recipe, 0, 0, 1))
+    recipe = parity.recipe_of(drop_last=True)
+    with pytest.raises(UsageError, match="no step would be taken"):
+        train(recipe, np.zeros((3, 2)), np.zeros((3, 2)), draw(recipe, 0, 0, 1))
