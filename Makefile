@@ -29,6 +29,10 @@ fix: $(VENV)/.test
 
 setup: $(VENV)/.test
 
+# The tests run small networks on the CPU. Where plain torch would bring a GPU's libraries along, add
+# --index-url to take the CPU build: make TORCH='torch==2.13.0 --index-url ...' test
+TORCH ?= torch==2.13.0
+
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard src/whyfit/engine/kernels/*)
 
 $(BIN)/python:
@@ -42,7 +46,8 @@ $(VENV)/.demo: $(BIN)/python $(SOURCES)
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet -e '.[keras,sklearn,dev]'
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet -e '.[keras,torch,sklearn,dev]'
 	@touch $@ $(VENV)/.demo
 
 clean:

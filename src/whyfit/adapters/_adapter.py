@@ -45,7 +45,8 @@ class Session:
     """What is known while one script runs. The adapters write to it; nothing else does.
 
     `substitute`, if set, trains in place of the framework; `strict` makes our own failures
-    fatal instead of warnings; `reseed`, if set, is mixed into every seed the script sets;
+    fatal instead of warnings; `reseed`, if set, is mixed into every seed the script sets; from
+    `unseeded`, if set, generators start that the script leaves unseeded;
     `keep_weights` is off for reruns that need end results alone. `asked` holds inputs at which a
     fitted model was asked afterwards, with the number of the fit; `drawn` the lines of its plots.
     """
@@ -53,6 +54,7 @@ class Session:
     substitute: Substitute | None = None
     strict: bool = False
     reseed: int | None = None
+    unseeded: int | None = None
     keep_weights: bool = True
     fits: list[Fit] = field(default_factory=list)
     seeds: list[SeedCall] = field(default_factory=list)
@@ -66,11 +68,15 @@ class Session:
 
 @dataclass(frozen=True)
 class ScaledArray:
-    """An array that a scaler made: its digest, the scaler, and where the scaler was created."""
+    """An array that a scaler made: its digest, the scaler, and where the scaler was created.
+
+    `values` are its numbers if they are few enough to keep, sorted in each column.
+    """
 
     digests: tuple[bytes, ...]
     scaler: object
     created: Place | None
+    values: Array | None = None
 
 
 @runtime_checkable

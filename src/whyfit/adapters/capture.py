@@ -24,11 +24,12 @@ from whyfit.adapters.afterwards import drawn_lines, with_what_followed
 from whyfit.adapters.keras import KerasAdapter
 from whyfit.adapters.places import is_ours
 from whyfit.adapters.sklearn import SklearnAdapter
+from whyfit.adapters.torch import TorchAdapter
 from whyfit.adapters.watching import Watch, guarded, watch_seeds
 from whyfit.errors import ScriptNotFound, ScriptSyntaxError
 from whyfit.records.fit import Fit
 
-ADAPTERS: tuple[type[Adapter], ...] = (KerasAdapter, SklearnAdapter)
+ADAPTERS: tuple[type[Adapter], ...] = (KerasAdapter, TorchAdapter, SklearnAdapter)
 
 MOST_FIGURES = 4
 INTERRUPTED = 130
@@ -126,18 +127,25 @@ def _encoding(content: bytes) -> str:
 
 
 def run(
-    program: Program, session: Session, *, seed: int | None = None, show: bool = False
+    program: Program,
+    session: Session,
+    *,
+    seed: int | None = None,
+    show: bool = False,
+    adapters: Sequence[Adapter] | None = None,
 ) -> Captured:
-    """Run a program as `__main__` under watch.
+    """Run a program as `__main__` under watch of all adapters, or of those given.
 
     What it prints passes through; what it raises is shown as Python would show it, without our own
     frames. With `seed`, generators that the script leaves unseeded start from there. Plots never
     block unless `show`.
     """
+    session.unseeded = seed
     if seed is not None:
         random.seed(seed)
         np.random.seed(seed % 2**32)
-    adapters = [adapter() for adapter in ADAPTERS]
+    if adapters is None:
+        adapters = [adapter() for adapter in ADAPTERS]
     watch = Watch()
     with _as_main(program):
         watch_seeds(session, watch)

@@ -26,10 +26,14 @@ class Watch:
 
     def wrap(self, owner: Any, name: str, wrapper: Wrapper) -> None:
         """Put a wrapper around an attribute of a module or class, inherited ones included."""
+        self.replace(owner, name, wrapt.FunctionWrapper(getattr(owner, name), wrapper))
+
+    def replace(self, owner: Any, name: str, replacement: Any) -> None:
+        """Put something else in the place of an attribute of a module or class."""
         own = name in vars(owner)
         original = vars(owner)[name] if own else None
         self._originals.append((owner, name, original, own))
-        setattr(owner, name, wrapt.FunctionWrapper(getattr(owner, name), wrapper))
+        setattr(owner, name, replacement)
 
     def restore(self) -> None:
         """Put everything back, last first."""

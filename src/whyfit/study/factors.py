@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -163,9 +164,23 @@ def _activations(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
 
 def _with_activation(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     activation = Activation(level)
-    return recipe.with_hidden(
+    changed = recipe.with_hidden(
         tuple(replace(layer, activation=activation) for layer in recipe.hidden)
     )
+    return _drawn_as_sklearn_does(changed, level) if recipe.framework == "sklearn" else changed
+
+
+def _drawn_as_sklearn_does(recipe: Recipe, activation: str) -> Recipe:
+    """scikit-learn's _init_coef draws all weights by the hidden activation, closer for logistic."""
+    name = "sklearn_logistic_uniform" if activation == "sigmoid" else "sklearn_uniform"
+    drawn = Initializer(name)
+    layers = (
+        replace(layer, kernel_initializer=drawn, bias_initializer=drawn)
+        if layer.kernel_initializer.name.startswith("sklearn_")
+        else layer
+        for layer in recipe.layers
+    )
+    return replace(recipe, layers=tuple(layers))
 
 
 def _widths(recipe: Recipe) -> str:
@@ -242,9 +257,21 @@ def _current_optimizer(_fit: Fit, recipe: Recipe) -> str:
     return f"{recipe.optimizer.name}({recipe.optimizer.learning_rate:g})"
 
 
+DEFAULTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("torch", "adam"): {"epsilon": 1e-8},
+    ("torch", "rmsprop"): {"epsilon": 1e-8, "rho": 0.99},
+    ("sklearn", "adam"): {"epsilon": 1e-8},
+    ("sklearn", "sgd"): {"momentum": 0.9, "nesterov": True},
+}
+"""Constants of a rule where a framework's defaults are not Keras's: torch/optim/adam.py and rmsprop.py,
+MLPRegressor's signature."""
+
+
 def _with_optimizer(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     name, rate = level.removesuffix(")").split("(")
-    return replace(recipe, optimizer=Optimizer(name, float(rate)))
+    constants = DEFAULTS.get((recipe.framework, name), {})
+    made = Optimizer(name, float(rate), framework=recipe.framework, **constants)
+    return replace(recipe, optimizer=made)
 
 
 def _batch_sizes(fit: Fit, recipe: Recipe) -> tuple[str, ...]:

@@ -1,0 +1,132 @@
+"""Loops and functions of a script that its training stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from whyfit.adapters import names
+from whyfit.adapters.edits import calls_within
+from whyfit.records.fit import Place
+
+
+def counted_loop(source: str, inside: Place, epochs: int) -> tuple[Place, tuple[str, ...]] | None:
+    """The `range` call of the loop around a place that runs so often, and its arguments by position.
+
+    None if no loop counts to that number, or more than one does.
+    """
+    module = cst.parse_module(source)
+    found = []
+    for loop, _span in _loops(source, inside):
+        call = _range_of(loop.iter)
+        if call is None or len(call.args) > 2:
+            continue
+        first = 0 if len(call.args) == 1 else _number(module, call.args[0].value)
+        last = _number(module, call.args[-1].value)
+        if first == 0 and last == epochs:
+            found.append((call, ("stop",) if len(call.args) == 1 else ("start", "stop")))
+    if len(found) != 1:
+        return None
+    wanted, positions = found[0]
+    code = module.code_for_node(wanted)
+    matches = [
+        place
+        for call, place in calls_within(source, _is_range, 1, inside.line)
+        if module.code_for_node(call) == code
+        and any(_covers(span, place) for _loop, span in _loops(source, inside))
+    ]
+    return (matches[0], positions) if len(matches) == 1 else None
+
+
+def step_name(source: str, inside: Place, size: int) -> str | None:
+    """The name of the batch size in `range(0, n, name)` of a loop around a place, if it is assigned
+    once, as that number.
+    """
+    module = cst.parse_module(source)
+    for loop, _span in _loops(source, inside):
+        call = _range_of(loop.iter)
+        match call:
+            case cst.Call(args=[_first, _last, cst.Arg(value=cst.Name(value=name))]):
+                if names.constant(module, name) == str(size):
+                    return name
+            case _:
+                pass
+    return None
+
+
+def calls_in_function(
+    source: str, line: int, wanted: Callable[[cst.Call], bool]
+) -> list[tuple[cst.Call, Place]]:
+    """Calls of a kind in the function that begins at a line."""
+    finder = _Functions(line)
+    MetadataWrapper(cst.parse_module(source)).visit(finder)
+    if finder.last == 0:
+        return []
+    return calls_within(source, wanted, line, finder.last)
+
+
+def reads_name(source: str, name: str) -> bool:
+    """Whether a script has a variable of this name."""
+    return names.uses(cst.parse_module(source), name) > 0 or f"{name} =" in source
+
+
+def _number(module: cst.Module, value: cst.BaseExpression) -> int | None:
+    code = module.code_for_node(value)
+    if isinstance(value, cst.Name):
+        code = names.constant(module, value.value) or ""
+    return int(code) if code.isdigit() else None
+
+
+def _is_range(call: cst.Call) -> bool:
+    return isinstance(call.func, cst.Name) and call.func.value in ("range", "trange")
+
+
+def _range_of(iterated: cst.BaseExpression) -> cst.Call | None:
+    """`range(...)`, also inside `tqdm(range(...))`."""
+    if not isinstance(iterated, cst.Call):
+        return None
+    if _is_range(iterated):
+        return iterated
+    return _range_of(iterated.args[0].value) if iterated.args else None
+
+
+def _loops(source: str, inside: Place) -> list[tuple[cst.For, Place]]:
+    finder = _Loops(inside)
+    MetadataWrapper(cst.parse_module(source)).visit(finder)
+    return finder.found
+
+
+def _covers(outer: Place, inner: Place) -> bool:
+    return outer.line <= inner.line and inner.end_line <= outer.end_line
+
+
+class _Loops(cst.CSTVisitor):
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self, inside: Place) -> None:
+        super().__init__()
+        self._inside = inside
+        self.found: list[tuple[cst.For, Place]] = []
+
+    def visit_For(self, node: cst.For) -> None:
+        position: Any = self.get_metadata(PositionProvider, node)
+        start, end = position.start, position.end
+        span = Place("", start.line, start.column, end.line, end.column)
+        if _covers(span, self._inside):
+            self.found.append((node, span))
+
+
+class _Functions(cst.CSTVisitor):
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self._line, self.last = line, 0
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        position: Any = self.get_metadata(PositionProvider, node)
+        if position.start.line == self._line:
+            self.last = int(position.end.line)

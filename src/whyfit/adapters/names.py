@@ -1,0 +1,81 @@
+"""Names of a script that stand for one number or text all through it."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+
+def constant(module: cst.Module, name: str) -> str | None:
+    """The code of the one plain number or text that a name is ever given, or None."""
+    values = _Assignments(name)
+    module.visit(values)
+    match values.found:
+        case [cst.Integer() | cst.Float() | cst.SimpleString() as value]:
+            return module.code_for_node(value)
+        case _:
+            return None
+
+
+def uses(module: cst.Module, name: str) -> int:
+    """How often a name is read."""
+    values = _Assignments(name)
+    module.visit(values)
+    return values.names - values.targets
+
+
+class _Assignments(cst.CSTVisitor):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.found: list[cst.BaseExpression | None] = []
+        self.names = 0
+        self.targets = 0
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self.names += node.value == self._name
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_Arg(self, node: cst.Arg) -> bool:
+        node.value.visit(self)  # not the keyword
+        return False
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            if isinstance(target.target, cst.Name):
+                if target.target.value == self._name:
+                    self.targets += 1
+                    self.found.append(node.value if len(node.targets) == 1 else None)
+            else:
+                self._other(target.target)
+
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        self._other(node.target)
+
+    def visit_AugAssign(self, node: cst.AugAssign) -> None:
+        self._other(node.target)
+
+    def visit_For(self, node: cst.For) -> None:
+        self._other(node.target)
+
+    def visit_Param(self, node: cst.Param) -> None:
+        self._other(node.name)
+
+    def _other(self, target: cst.CSTNode) -> None:
+        """A target that gives the name no plain value."""
+        inner = _Names(self._name)
+        target.visit(inner)
+        if inner.met:
+            self.found.append(None)
+            self.targets += inner.met
+
+
+class _Names(cst.CSTVisitor):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name, self.met = name, 0
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self.met += node.value == self._name

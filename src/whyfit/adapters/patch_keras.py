@@ -1,0 +1,155 @@
+"""Changes of a Keras fit, as edits of the script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from whyfit.adapters.edits import CannotPlace, Edit
+from whyfit.adapters.placing import (
+    Place,
+    Request,
+    by_hand,
+    calls_of,
+    hidden,
+    layers_of,
+    place_scaling,
+)
+from whyfit.records import fit as fits
+from whyfit.records.finding import Change
+
+DENSE_ARGUMENTS = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
+FIT_ARGUMENTS = ("x", "y", "batch_size", "epochs")
+COMPILE_ARGUMENTS = ("optimizer", "loss")
+OPTIMIZERS = {
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "adamax": "Adamax",
+    "nadam": "Nadam",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+}
+
+
+def _kernel_initializer(request: Request, change: Change) -> None:
+    for call in layers_of(request, lambda _index: True):
+        request.edits.arguments.append(
+            Edit(call.place, "kernel_initializer", f"'{change.to}'", DENSE_ARGUMENTS)
+        )
+
+
+def _activation(request: Request, change: Change) -> None:
+    inside = hidden(request.fit)
+    output = change.factor == "output_activation"
+
+    def wanted(index: int) -> bool:
+        return inside(index) != output
+
+    separate = {
+        call.index: call
+        for call in request.fit.calls
+        if call.role == "activation" and wanted(call.index)
+    }
+    for call in layers_of(request, wanted):
+        if call.index in separate:
+            layer = separate[call.index]
+            request.edits.replaced.append((layer.place, f"Activation('{change.to}')"))
+            request.edits.imports["Activation"] = "keras.layers"
+        else:
+            request.edits.arguments.append(
+                Edit(call.place, "activation", f"'{change.to}'", DENSE_ARGUMENTS)
+            )
+
+
+def _units(request: Request, change: Change) -> None:
+    widths = change.to.split(", ")
+    placed: dict[fits.Place, str] = {}
+    for call in layers_of(request, hidden(request.fit)):
+        if placed.setdefault(call.place, widths[call.index]) != widths[call.index]:
+            raise CannotPlace(by_hand("layer", "one line makes layers of different widths"))
+        request.edits.arguments.append(
+            Edit(call.place, "units", widths[call.index], DENSE_ARGUMENTS)
+        )
+
+
+def _biases(request: Request, _change: Change) -> None:
+    for call in layers_of(request, hidden(request.fit)):
+        bound = f"{request.bias_bounds[call.index]:g}"
+        code = f"RandomUniform(-{bound}, {bound})"
+        request.edits.arguments.append(Edit(call.place, "bias_initializer", code, DENSE_ARGUMENTS))
+    request.edits.imports["RandomUniform"] = "keras.initializers"
+
+
+def _use_of_biases(request: Request, _change: Change) -> None:
+    for call in layers_of(request, lambda _index: True):
+        request.edits.arguments.append(Edit(call.place, "use_bias", "True", DENSE_ARGUMENTS))
+
+
+def _shuffle(request: Request, change: Change) -> None:
+    (call, *_more) = calls_of(request, "fit")
+    value = str(change.to != "off")
+    request.edits.arguments.append(Edit(call.place, "shuffle", value, FIT_ARGUMENTS))
+
+
+def _loss(request: Request, change: Change) -> None:
+    (call, *_more) = calls_of(request, "compile")
+    request.edits.arguments.append(Edit(call.place, "loss", f"'{change.to}'", COMPILE_ARGUMENTS))
+
+
+def _depth(request: Request, _change: Change) -> None:
+    request.edits.repeated.append(layers_of(request, hidden(request.fit))[-1].place)
+
+
+def _learning_rate(request: Request, change: Change) -> None:
+    (compiled, *_more) = calls_of(request, "compile")
+    made = next((call for call in request.fit.calls if call.role == "optimizer"), None)
+    if made is not None and made.place != compiled.place:
+        place = calls_of(request, "optimizer")[0].place
+        request.edits.arguments.append(Edit(place, "learning_rate", change.to, ("learning_rate",)))
+        return
+    recipe = request.fit.recipe
+    name = OPTIMIZERS[recipe.optimizer.name if recipe else "adam"]
+    code = f"{name}(learning_rate={change.to})"
+    request.edits.arguments.append(Edit(compiled.place, "optimizer", code, COMPILE_ARGUMENTS))
+    request.edits.imports[name] = "keras.optimizers"
+
+
+def _optimizer(request: Request, change: Change) -> None:
+    name, rate = change.to.removesuffix(")").split("(")
+    kind = OPTIMIZERS[name]
+    code = f"{kind}(learning_rate={rate})"
+    request.edits.imports[kind] = "keras.optimizers"
+    (compiled, *_more) = calls_of(request, "compile")
+    made = next((call for call in request.fit.calls if call.role == "optimizer"), None)
+    if made is not None and made.place != compiled.place:
+        request.edits.replaced.append((calls_of(request, "optimizer")[0].place, code))
+        return
+    request.edits.arguments.append(Edit(compiled.place, "optimizer", code, COMPILE_ARGUMENTS))
+
+
+def _on_fit(argument: str) -> Place:
+    def place(request: Request, change: Change) -> None:
+        (call, *_more) = calls_of(request, "fit")
+        request.edits.arguments.append(Edit(call.place, argument, change.to, FIT_ARGUMENTS))
+
+    return place
+
+
+PLACES: Mapping[str, Place] = {
+    "input_range": place_scaling("input_scaler", "x"),
+    "target_range": place_scaling("target_scaler", "y"),
+    "activation": _activation,
+    "output_activation": _activation,
+    "units": _units,
+    "depth": _depth,
+    "kernel_initializer": _kernel_initializer,
+    "bias_initializer": _biases,
+    "use_bias": _use_of_biases,
+    "shuffle": _shuffle,
+    "loss": _loss,
+    "optimizer": _optimizer,
+    "learning_rate": _learning_rate,
+    "epochs": _on_fit("epochs"),
+    "batch_size": _on_fit("batch_size"),
+}

@@ -1,0 +1,339 @@
+"""Changes of a PyTorch training loop, as edits of the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import libcst as cst
+
+from whyfit.adapters import loops
+from whyfit.adapters.edits import CannotPlace, Edit, argument_of, calls_within
+from whyfit.adapters.placing import (
+    Place,
+    Request,
+    by_hand,
+    calls_of,
+    hidden,
+    layers_of,
+    place_scaling,
+)
+from whyfit.records import fit as fits
+from whyfit.records.finding import Change
+
+LINEAR_ARGUMENTS = ("in_features", "out_features", "bias")
+LOADER_ARGUMENTS = ("dataset", "batch_size", "shuffle")
+OPTIMIZER_ARGUMENTS = ("params", "lr")
+
+MODULES = {
+    "relu": "ReLU",
+    "tanh": "Tanh",
+    "sigmoid": "Sigmoid",
+    "linear": "Identity",
+    "leaky_relu": "LeakyReLU",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "softplus": "Softplus",
+}
+FUNCTIONS = {
+    "relu": ("relu", "relu_"),
+    "tanh": ("tanh", "tanh_"),
+    "sigmoid": ("sigmoid", "sigmoid_"),
+    "leaky_relu": ("leaky_relu",),
+    "elu": ("elu",),
+    "gelu": ("gelu",),
+    "silu": ("silu",),
+    "softplus": ("softplus",),
+}
+INITIALIZERS = {
+    "glorot_uniform": "xavier_uniform_({})",
+    "glorot_normal": "xavier_normal_({})",
+    "he_uniform": "kaiming_uniform_({}, nonlinearity='relu')",
+    "he_normal": "kaiming_normal_({}, nonlinearity='relu')",
+}
+
+
+# ---- layers ----
+
+
+def _units(request: Request, change: Change) -> None:
+    """A layer's width is its own out_features and the next layer's in_features."""
+    fit = request.fit
+    widths = change.to.split(", ")
+    calls = {call.index: call.place for call in layers_of(request, lambda _index: True)}
+    placed: dict[tuple[fits.Place, str], str] = {}
+    for index, width in enumerate(widths):
+        for at, argument in ((index, "out_features"), (index + 1, "in_features")):
+            place = calls[at]
+            if placed.setdefault((place, argument), width) != width:
+                raise CannotPlace(by_hand("layer", "one line makes layers of different widths"))
+    count = len(fit.recipe.layers) if fit.recipe else 0
+    if len(set(calls.values())) < count:
+        raise CannotPlace(by_hand("layer", "one line makes several layers"))
+    for (place, argument), width in placed.items():
+        request.edits.arguments.append(Edit(place, argument, width, LINEAR_ARGUMENTS))
+
+
+def _activation(request: Request, change: Change) -> None:
+    """Modules made by the script become others; functions called in `forward` likewise."""
+    inside, output = hidden(request.fit), change.factor == "output_activation"
+    recipe = request.fit.recipe
+    indices = [at for at in range(len(recipe.layers) if recipe else 0) if inside(at) != output]
+    made = {call.index: call.place for call in request.fit.calls if call.role == "activation"}
+    if change.to not in MODULES:
+        raise CannotPlace(by_hand("activation", f"PyTorch has no {change.to}"))
+    if all(at in made for at in indices):
+        _check_file(request, [made[at] for at in indices])
+        others = {place for at, place in made.items() if at not in indices}
+        if others & {made[at] for at in indices}:
+            raise CannotPlace(by_hand("activation", "hidden layers and output share one"))
+        for at in dict.fromkeys(made[at] for at in indices):
+            request.edits.rewritten.append((at, _module_renamed(MODULES[change.to])))
+        return
+    if output or any(at in made for at in indices):
+        raise CannotPlace(by_hand("activation", "not all were made by calls that could be found"))
+    _functions(request, change, len(indices))
+
+
+def _check_file(request: Request, places: list[fits.Place]) -> None:
+    for role in ("activation", "forward"):
+        if any(call.role == role and call.place in places for call in request.fit.calls):
+            calls_of(request, role)
+
+
+def _module_renamed(name: str) -> Callable[[cst.Call], cst.BaseExpression]:
+    """`nn.ReLU()` as `nn.Tanh()`, `ReLU()` as `torch.nn.Tanh()`."""
+
+    def rewrite(call: cst.Call) -> cst.BaseExpression:
+        if isinstance(call.func, cst.Attribute):
+            return cst.Call(func=call.func.with_changes(attr=cst.Name(name)))
+        return cst.parse_expression(f"torch.nn.{name}()")
+
+    return rewrite
+
+
+def _functions(request: Request, change: Change, count: int) -> None:
+    forward = calls_of(request, "forward")[0].place
+    recipe = request.fit.recipe
+    names = {layer.activation.name for layer in recipe.hidden} if recipe else set()
+    known = [each for name in names for each in FUNCTIONS.get(name, ())]
+    found = loops.calls_in_function(
+        request.source, forward.line, lambda call: _called(call) in known
+    )
+    if len(found) != count or change.to == "linear":
+        raise CannotPlace(
+            by_hand("activation", f"forward has {len(found)} calls for {count} hidden layers")
+        )
+    for _call, place in found:
+        request.edits.rewritten.append((place, _function_renamed(change.to)))
+    request.edits.imports["torch"] = ""
+
+
+def _called(call: cst.Call) -> str:
+    match call.func:
+        case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+            return name
+        case _:
+            return ""
+
+
+def _function_renamed(name: str) -> Callable[[cst.Call], cst.BaseExpression]:
+    """`F.relu(z)` or `z.relu()` as `torch.tanh(z)`."""
+    owner = "torch" if name in ("relu", "tanh", "sigmoid") else "torch.nn.functional"
+
+    def rewrite(call: cst.Call) -> cst.BaseExpression:
+        made = cst.parse_expression(f"{owner}.{name}(z)")
+        assert isinstance(made, cst.Call)
+        method = isinstance(call.func, cst.Attribute) and not call.args
+        inner: Any = call.func.value if method and isinstance(call.func, cst.Attribute) else None
+        if inner is None:
+            inner = call.args[0].value
+        return made.with_changes(args=[made.args[0].with_changes(value=inner)])
+
+    return rewrite
+
+
+def _depth(request: Request, change: Change) -> None:
+    """In nn.Sequential, a layer and its activation once more after the last hidden ones."""
+    recipe = request.fit.recipe
+    last = len(recipe.hidden) - 1 if recipe else -1
+    made = {call.index: call.place for call in request.fit.calls if call.role == "activation"}
+    layers = {call.index: call.place for call in layers_of(request, hidden(request.fit))}
+    if last not in made or int(change.to.split()[0]) != last + 2:
+        raise CannotPlace(by_hand("layer", "only nn.Sequential can be made deeper by a patch"))
+    units = request.level("units")
+    assert recipe is not None  # last would be -1
+    drawn = recipe.hidden[last]
+    if {drawn.kernel_initializer.name, drawn.bias_initializer.name} != {"torch_uniform"}:
+        raise CannotPlace(by_hand("layer", "the script sets start weights layer by layer"))
+    width = units.split(", ")[last] if units else str(recipe.hidden[last].units)
+    sequential = [
+        place
+        for _call, place in calls_within(request.source, _is_sequential, 1, 10**9)
+        if _contains(place, made[last]) and _contains(place, layers[last])
+    ]
+    if not sequential:
+        raise CannotPlace(by_hand("layer", "only nn.Sequential can be made deeper by a patch"))
+    activation = request.level("activation") or recipe.hidden[last].activation.name
+    prefix = "nn" if "nn.Linear" in request.source else "torch.nn"
+    code = f"{prefix}.Linear({width}, {width}), {prefix}.{MODULES[activation]}()"
+    request.edits.following.append((made[last], code))
+    request.edits.imports["torch"] = ""
+
+
+def _is_sequential(call: cst.Call) -> bool:
+    return _called(call) == "Sequential"
+
+
+def _contains(outer: fits.Place, inner: fits.Place) -> bool:
+    return (outer.line, outer.column) <= (inner.line, inner.column) and (
+        inner.end_line,
+        inner.end_column,
+    ) <= (outer.end_line, outer.end_column)
+
+
+# ---- start weights ----
+
+
+def _kernel_initializer(request: Request, change: Change) -> None:
+    if change.to not in INITIALIZERS:
+        raise CannotPlace(by_hand("layer", f"PyTorch has no initializer {change.to}"))
+    code = "torch.nn.init." + INITIALIZERS[change.to].format("layer.weight")
+    _above_optimizer(
+        request,
+        lambda model: (
+            f"for layer in {model}.modules():\n"
+            f"    if isinstance(layer, torch.nn.Linear):\n"
+            f"        {code}"
+        ),
+    )
+
+
+def _biases(request: Request, _change: Change) -> None:
+    bounds = ", ".join(f"{bound:g}" for bound in request.bias_bounds)
+    comma = "," if len(request.bias_bounds) == 1 else ""
+    _above_optimizer(
+        request,
+        lambda model: (
+            f"for layer, bound in zip([each for each in {model}.modules() "
+            f"if isinstance(each, torch.nn.Linear)], ({bounds}{comma})):\n"
+            f"    torch.nn.init.uniform_(layer.bias, -bound, bound)"
+        ),
+    )
+
+
+def _above_optimizer(request: Request, code: Callable[[str], str]) -> None:
+    """Lines above the statement that makes the optimizer, where the model has its first weights."""
+    place = calls_of(request, "optimizer")[0].place
+    model = _model_name(request, place)
+    if loops.reads_name(request.source, "layer") or loops.reads_name(request.source, "bound"):
+        raise CannotPlace(by_hand("layer", "the script uses the names layer or bound itself"))
+    request.edits.inserted.append((place, code(model)))
+    request.edits.imports["torch"] = ""
+
+
+def _model_name(request: Request, place: fits.Place) -> str:
+    """`model` of `Adam(model.parameters())`."""
+    for call, where in calls_within(request.source, lambda _call: True, place.line, place.end_line):
+        if (where.line, where.column) != (place.line, place.column):
+            continue
+        given = argument_of(call, "params", OPTIMIZER_ARGUMENTS)
+        match given:
+            case cst.Arg(
+                value=cst.Call(func=cst.Attribute(value=model, attr=cst.Name(value="parameters")))
+            ):
+                return cst.Module([]).code_for_node(model)
+            case _:
+                pass
+    raise CannotPlace(by_hand("layer", "the optimizer is not given model.parameters()"))
+
+
+def _use_of_biases(request: Request, _change: Change) -> None:
+    for call in layers_of(request, lambda _index: True):
+        request.edits.arguments.append(Edit(call.place, "bias", "True", LINEAR_ARGUMENTS))
+
+
+# ---- training ----
+
+
+def _shuffle(request: Request, change: Change) -> None:
+    place = calls_of(request, "loader")[0].place
+    value = str(change.to != "off")
+    request.edits.arguments.append(Edit(place, "shuffle", value, LOADER_ARGUMENTS))
+
+
+def _loss(_request: Request, change: Change) -> None:
+    raise CannotPlace(f"the loss has to be changed to {change.to} by hand, where it is computed")
+
+
+def _learning_rate(request: Request, change: Change) -> None:
+    place = calls_of(request, "optimizer")[0].place
+    request.edits.arguments.append(Edit(place, "lr", change.to, OPTIMIZER_ARGUMENTS))
+
+
+def _optimizer(request: Request, change: Change) -> None:
+    """`torch.optim.SGD(params, lr=0.1)` as `torch.optim.Adam(params, lr=0.01)`; options go."""
+    name, rate = change.to.removesuffix(")").split("(")
+    kind = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}[name]
+
+    def rewrite(call: cst.Call) -> cst.BaseExpression:
+        given = argument_of(call, "params", OPTIMIZER_ARGUMENTS)
+        if given is None:
+            raise CannotPlace(by_hand("optimizer", "its parameters could not be found"))
+        made = cst.parse_expression(f"torch.optim.{kind}(parameters, lr={rate})")
+        assert isinstance(made, cst.Call)
+        first = made.args[0].with_changes(value=given.value)
+        return made.with_changes(args=[first, *made.args[1:]])
+
+    request.edits.rewritten.append((calls_of(request, "optimizer")[0].place, rewrite))
+    request.edits.imports["torch"] = ""
+
+
+def _epochs(request: Request, change: Change) -> None:
+    recipe = request.fit.recipe
+    edit = loops.counted_loop(
+        request.source, calls_of(request, "fit")[0].place, recipe.epochs if recipe else 0
+    )
+    if edit is None:
+        raise CannotPlace(
+            f"the number of epochs has to be set to {change.to} by hand: no loop over range(...) "
+            "around the training counts them"
+        )
+    place, positions = edit
+    request.edits.arguments.append(Edit(place, "stop", change.to, positions))
+
+
+def _batch_size(request: Request, change: Change) -> None:
+    if any(call.role == "loader" for call in request.fit.calls):
+        place = calls_of(request, "loader")[0].place
+        request.edits.arguments.append(Edit(place, "batch_size", change.to, LOADER_ARGUMENTS))
+        return
+    recipe = request.fit.recipe
+    place = calls_of(request, "fit")[0].place
+    name = loops.step_name(request.source, place, recipe.batch_size if recipe else 0)
+    if name is None:
+        raise CannotPlace(
+            f"train on batches of {change.to}, by hand: the loop takes its batches without a "
+            "DataLoader or a named batch size"
+        )
+    request.edits.constants[name] = change.to
+
+
+PLACES: Mapping[str, Place] = {
+    "input_range": place_scaling("input_scaler", "x"),
+    "target_range": place_scaling("target_scaler", "y"),
+    "activation": _activation,
+    "output_activation": _activation,
+    "units": _units,
+    "depth": _depth,
+    "kernel_initializer": _kernel_initializer,
+    "bias_initializer": _biases,
+    "use_bias": _use_of_biases,
+    "shuffle": _shuffle,
+    "loss": _loss,
+    "optimizer": _optimizer,
+    "learning_rate": _learning_rate,
+    "epochs": _epochs,
+    "batch_size": _batch_size,
+}

@@ -1,0 +1,414 @@
+"""PyTorch: watches a training loop of the script's own.
+
+Nothing that trains is replaced. Watched are `backward` (where the loss is taken apart, see
+`torch_graph`), the optimizers' own hooks around `step`, what fills start weights, and what makes
+loaders, layers and schedulers. A fit is the steps of one optimizer. It ends where another
+optimizer steps, where weights are loaded into a module, or with the script.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from typing import Any
+
+import wrapt
+
+from whyfit.adapters import torch_fit
+from whyfit.adapters._adapter import Session
+from whyfit.adapters.places import calling_place
+from whyfit.adapters.torch_graph import LossGraph, first_leaf, read_loss
+from whyfit.adapters.torch_recipe import Drawn, digest
+from whyfit.adapters.torch_recorder import StepSeen, TorchRecorder
+from whyfit.adapters.watching import Watch, guarded, seed_wrapper
+from whyfit.records.fit import Place
+
+FILLING = (
+    "uniform_",
+    "normal_",
+    "trunc_normal_",
+    "xavier_uniform_",
+    "xavier_normal_",
+    "kaiming_uniform_",
+    "kaiming_normal_",
+    "orthogonal_",
+    "eye_",
+    "sparse_",
+    "dirac_",
+)
+MOST_DIGESTED = 1_000_000
+"""Numbers of a tensor whose start is recognised."""
+
+ACTIVATIONS = (
+    "ReLU",
+    "LeakyReLU",
+    "ELU",
+    "SELU",
+    "GELU",
+    "SiLU",
+    "Mish",
+    "Tanh",
+    "Sigmoid",
+    "Softplus",
+    "Hardtanh",
+    "Hardsigmoid",
+    "ReLU6",
+    "Identity",
+)
+
+
+class TorchAdapter:
+    """Watches PyTorch."""
+
+    name = "torch"
+
+    def __init__(self) -> None:
+        self._watch = Watch()
+        self._active = False
+        self._session = Session()
+        self._handles: list[Any] = []
+        self._module_handle: Any = None
+        self.places = Places()
+        self._drawn: dict[bytes, Drawn] = {}
+        self._filling = 0
+        self._recorders: list[TorchRecorder] = []
+        self._by_optimizer: weakref.WeakKeyDictionary[Any, TorchRecorder] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._schedulers: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self._current: TorchRecorder | None = None
+        self._made = 0
+        self._said_fast = False
+        # What was seen since the last step.
+        self._modules: dict[Any, Any] = {}
+        self._outermost: tuple[Any, Any] | None = None
+        self._graph: LossGraph | None = None
+        self._loss = float("nan")
+        self._backwards = 0
+        self._cleared: bool | None = None
+        self._clipped: list[tuple[str, float]] = []
+        self._loaders: list[Any] = []
+
+    def install(self, session: Session) -> None:
+        """Watch from the import of torch on."""
+        self._active, self._session = True, session
+
+        def hook(torch: Any) -> None:
+            if self._active:
+                guarded(session, "watching PyTorch", lambda: self._watch_torch(torch))
+
+        wrapt.when_imported("torch")(hook)
+
+    def remove(self) -> None:
+        """Hand the fits over and put PyTorch back."""
+        self._active = False
+        for handle in (*self._handles, self._module_handle):
+            if handle is not None:
+                handle.remove()
+        self._handles.clear()
+        self._watch.restore()
+        for recorder in self._recorders:
+            guarded(self._session, "recording the fit", lambda one=recorder: self._hand_over(one))
+        self._recorders.clear()
+
+    def _hand_over(self, recorder: TorchRecorder) -> None:
+        fit, problem = torch_fit.fit_of(self._session, recorder, self.places)
+        if fit is not None:
+            self._session.fits.append(fit)
+        elif problem:
+            self._session.problems.append(f"a training loop was not captured: {problem}")
+            self._session.say(f"a training loop was not captured: {problem}")
+
+    # ---- what is watched ----
+
+    def _watch_torch(self, torch: Any) -> None:
+        from torch.optim.optimizer import (
+            register_optimizer_step_post_hook,
+            register_optimizer_step_pre_hook,
+        )
+        from torch.utils.data import DataLoader
+
+        session, wrap = self._session, self._watch.wrap
+        for owner in (torch, torch.random):
+            wrap(owner, "manual_seed", seed_wrapper(session, "torch.manual_seed"))
+        if session.unseeded is not None:
+            torch.manual_seed(session.unseeded)
+        self._watch.replace(
+            torch.autograd, "backward", self._watched_backward(torch.autograd.backward)
+        )
+        wrap(torch.optim.Optimizer, "__init__", self._on_optimizer)
+        wrap(torch.optim.lr_scheduler.LRScheduler, "__init__", self._on_scheduler)
+        wrap(torch.optim.lr_scheduler.ReduceLROnPlateau, "__init__", self._on_scheduler)
+        wrap(torch.nn.Linear, "__init__", self._on_linear)
+        for name in ACTIVATIONS:
+            wrap(getattr(torch.nn, name), "__init__", self._on_create)
+        for name in FILLING:
+            wrap(torch.nn.init, name, self._on_fill)
+        for name in ("uniform_", "normal_"):
+            wrap(torch.Tensor, name, self._on_fill_method)
+        for module in (torch.nn.utils, torch.nn.utils.clip_grad):
+            wrap(module, "clip_grad_norm_", self._on_clip)
+            wrap(module, "clip_grad_value_", self._on_clip)
+        wrap(torch.nn.Module, "load_state_dict", self._on_load)
+        wrap(DataLoader, "__init__", self._on_create)
+        wrap(DataLoader, "__iter__", self._on_iterate)
+        self._handles = [
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+        ]
+
+    def _note(self, what: str, work: Any) -> None:
+        guarded(self._session, what, work)
+
+    def _on_create(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        self._note("watching a module", lambda: self.places.note(instance, calling_place()))
+        return result
+
+    def _on_linear(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        self._note("watching a layer", lambda: self.places.note(instance.weight, calling_place()))
+        return result
+
+    def _on_optimizer(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+
+        def note() -> None:
+            self._made += 1
+            self.places.note(instance, calling_place())
+            self._watch_modules()
+
+        self._note("watching an optimizer", note)
+        return result
+
+    def _on_scheduler(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+
+        def note() -> None:
+            known = self._schedulers.get(instance.optimizer)
+            self._schedulers[instance.optimizer] = (
+                instance if known is None or known is instance else Several()
+            )
+
+        self._note("watching a scheduler", note)
+        return result
+
+    def _on_fill(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        self._filling += 1
+        try:
+            result = wrapped(*args, **kwargs)
+        finally:
+            self._filling -= 1
+        if not self._filling:
+            self._note("watching start weights", lambda: self._filled(wrapped, args, kwargs))
+        return result
+
+    def _on_fill_method(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        if not self._filling:
+            self._note(
+                "watching start weights",
+                lambda: self._filled_by_method(wrapped.__name__, instance, args, kwargs),
+            )
+        return result
+
+    def _filled_by_method(self, name: str, tensor: Any, args: Any, kwargs: Any) -> None:
+        if tensor.numel() > MOST_DIGESTED or tensor.dim() not in (1, 2):
+            return
+        names = ("a", "b") if name == "uniform_" else ("mean", "std")
+        aliases = {"from": "a", "to": "b"}
+        constants: dict[str, Any] = dict(zip(names, args, strict=False))
+        for key, value in kwargs.items():
+            if key != "generator":
+                constants[aliases.get(str(key), str(key))] = value
+        self._drawn[digest(tensor)] = Drawn(name, constants)
+
+    def _filled(self, wrapped: Any, args: Any, kwargs: Any) -> None:
+        given = inspect.signature(wrapped).bind(*args, **kwargs)
+        given.apply_defaults()
+        constants = dict(given.arguments)
+        tensor = constants.pop("tensor")
+        if tensor.numel() <= MOST_DIGESTED:
+            constants.pop("generator", None)
+            self._drawn[digest(tensor)] = Drawn(wrapped.__name__, constants)
+
+    def _on_clip(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        def note() -> None:
+            given = inspect.signature(wrapped).bind(*args, **kwargs)
+            given.apply_defaults()
+            if "max_norm" in given.arguments:
+                plain = float(given.arguments["norm_type"]) == 2.0
+                kind = "norm" if plain else f"norm of type {given.arguments['norm_type']}"
+                self._clipped.append((kind, float(given.arguments["max_norm"])))
+            else:
+                self._clipped.append(("value", float(given.arguments["clip_value"])))
+
+        self._note("watching clipping", note)
+        return wrapped(*args, **kwargs)
+
+    def _on_load(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        if self._current is not None:
+            self._note("reading the end weights", self._current.pause)
+        return wrapped(*args, **kwargs)
+
+    def _on_iterate(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        self._loaders.append(instance)
+        del self._loaders[:-8]
+        return wrapped(*args, **kwargs)
+
+    def _watch_modules(self) -> None:
+        """Note which module makes which autograd node, until the first step of an optimizer."""
+        if self._module_handle is None:
+            from torch.nn.modules.module import register_module_forward_hook
+
+            self._module_handle = register_module_forward_hook(self._on_module)
+
+    def _on_module(self, module: Any, args: Any, output: Any) -> None:
+        node = getattr(output, "grad_fn", None)
+        if node is None:
+            return
+        if len(self._modules) > 1000:
+            self._modules.clear()
+        self._modules.setdefault(node, module)
+        if args and hasattr(args[0], "dim") and not type(module).__module__.endswith(".loss"):
+            self._outermost = (module, args[0])
+
+    # ---- one step ----
+
+    def _watched_backward(self, original: Any) -> Any:
+        """`torch.autograd.backward`, which every `backward` ends in, as a plain function: it is called
+        at every step, and a general wrapper would cost several times as much.
+        """
+
+        @functools.wraps(original)
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            try:
+                self._before_backward(args[0] if args else kwargs.get("tensors"))
+            except Exception as error:
+                self._failed("reading a loss", error)
+            return original(*args, **kwargs)
+
+        return backward
+
+    def _before_backward(self, loss: Any) -> None:
+        if getattr(loss, "grad_fn", None) is None or loss.numel() != 1:
+            return
+        current = self._current
+        if current is None and self._module_handle is None:
+            return  # no optimizer of PyTorch's yet: a framework on top of it, or no training
+        self._backwards += 1
+        self._loss = loss.item()
+        if (
+            current is not None
+            and not current.looks
+            and self._module_handle is None
+            and (self._made == 1 or first_leaf(loss) is current.leaf)
+        ):
+            return
+        self._graph = read_loss(loss, self._modules, self._outermost)
+        self._modules, self._outermost = {}, self._outermost
+        if self._backwards == 1:
+            self._cleared = not any(
+                leaf.grad is not None and bool(leaf.grad.any()) for leaf in self._graph.leaves
+            )
+
+    def _before_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        try:
+            recorder = self._current
+            if recorder is None or recorder.optimizer is not optimizer:
+                recorder = self._by_optimizer.get(optimizer) or self._begin(optimizer)
+                self._switch(recorder)
+            rate = optimizer.param_groups[0]["lr"]
+            if rate != recorder.rate:
+                recorder.change_rate(float(rate))
+        except Exception as error:
+            self._failed("watching a step", error)
+
+    def _begin(self, optimizer: Any) -> TorchRecorder:
+        recorder = TorchRecorder(
+            optimizer,
+            calling_place(),
+            self._session.keep_weights,
+            self._drawn,
+            self._schedulers.get(optimizer),
+        )
+        self._by_optimizer[optimizer] = recorder
+        self._recorders.append(recorder)
+        trained = {
+            known for each in self._recorders if each is not recorder for known in each.starts
+        }
+        recorder.before_first(
+            any(id(p) in trained for group in optimizer.param_groups for p in group["params"])
+        )
+        if self._session.substitute is not None and not self._said_fast:
+            self._said_fast = True
+            self._session.say("--fast: a PyTorch loop trains itself; the engine cannot replace it")
+        return recorder
+
+    def _switch(self, recorder: TorchRecorder) -> None:
+        if self._current is not None and self._current is not recorder:
+            self._current.pause()
+        self._current = recorder
+
+    def _after_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        try:
+            recorder = self._current
+            if recorder is None or recorder.optimizer is not optimizer:
+                return
+            graph = self._graph
+            if recorder.steady and graph is None and self._backwards == 1 and not self._clipped:
+                recorder.after_usual(self._loss)
+                self._backwards = 0
+                if self._loaders:
+                    self._loaders.clear()
+                return
+            seen = StepSeen(
+                graph,
+                self._loss,
+                self._backwards,
+                self._cleared if graph is not None else None,
+                tuple(self._clipped),
+                tuple(self._loaders),
+            )
+            self._graph, self._loss, self._backwards, self._cleared = None, float("nan"), 0, None
+            self._clipped, self._loaders = [], []
+            recorder.after(seen)
+            if recorder.steps == 1:
+                recorder.leaf = None if graph is None else graph.first_leaf
+                if self._module_handle is not None:
+                    self._module_handle.remove()
+                    self._module_handle = None
+        except Exception as error:
+            self._failed("watching a step", error)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        """Our own failure, told once; watching this loop goes on as far as it can."""
+        session = self._session
+        if session.strict:
+            raise error
+        message = f"{what}: {type(error).__name__}: {error}"
+        if message not in session.problems:
+            session.problems.append(message)
+            session.say(f"{what} failed ({type(error).__name__}: {error}); the script goes on")
+
+
+class Several:
+    """Stands for more than one scheduler on one optimizer."""
+
+
+class Places:
+    """Where objects were created, as long as they live."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Any], Place]] = {}
+
+    def note(self, thing: Any, place: Place | None) -> None:
+        """Remember where a thing was made; the first time counts."""
+        if place is not None and self.of(thing) is None:
+            self._known[id(thing)] = (weakref.ref(thing), place)
+
+    def of(self, thing: Any) -> Place | None:
+        """Where the thing was made, or None if that was not seen."""
+        known = self._known.get(id(thing))
+        return known[1] if known is not None and known[0]() is thing else None

@@ -1,0 +1,389 @@
+"""A PyTorch training loop as a recipe, or the reason why it cannot be one.
+
+Optimizers: torch/optim/*.py. Initializers: torch/nn/init.py and torch/nn/modules/linear.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from whyfit.adapters.torch_graph import ChainLayer, LossGraph, to_numpy
+from whyfit.records.recipe import DenseLayer, Initializer, Optimizer
+from whyfit.records.schedule import Schedule
+
+UNKNOWN = Initializer("unknown")
+
+MOST_TABLE = 5000
+"""Entries of a schedule written down rate by rate."""
+
+
+# ---- initializers ----
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A call that filled a tensor: its function and its constants."""
+
+    function: str
+    constants: Mapping[str, float | str]
+
+
+def digest(tensor: Any) -> bytes:
+    """A fingerprint of a tensor's numbers in float32, so that a change of precision keeps it."""
+    content = np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=np.float32).tobytes()
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def initializer(values: Any, drawn: Drawn | None, fans: tuple[int, int], bias: bool) -> Initializer:
+    """The distribution that a weight came from; `fans` are the layer's inputs and units.
+
+    Name "unknown" where the script set the weights by other means.
+    """
+    if drawn is not None:
+        made = _INITIALIZERS.get(drawn.function)
+        return made(drawn.constants, fans, bias) if made else UNKNOWN
+    numbers = to_numpy(values)
+    if not np.all(numbers == numbers.flat[0]):
+        return UNKNOWN
+    value = float(np.float32(numbers.flat[0]))
+    named = {0.0: "zeros", 1.0: "ones"}.get(value)
+    return Initializer(named) if named else Initializer("constant", value=short(value))
+
+
+def short(value: float) -> float:
+    """0.1 for the float32 nearest to it."""
+    return float(str(np.float32(value)))
+
+
+def _uniform(constants: Mapping[str, Any], fans: tuple[int, int], _bias: bool) -> Initializer:
+    low, high = float(constants.get("a", 0.0)), float(constants.get("b", 1.0))
+    bound = 1.0 / math.sqrt(max(1, fans[0]))
+    if math.isclose(high, bound, rel_tol=1e-6) and math.isclose(low, -bound, rel_tol=1e-6):
+        return Initializer("torch_uniform")
+    return Initializer("random_uniform", minval=low, maxval=high)
+
+
+def _normal(constants: Mapping[str, Any], _fans: tuple[int, int], _bias: bool) -> Initializer:
+    return Initializer(
+        "random_normal",
+        mean=float(constants.get("mean", 0.0)),
+        stddev=float(constants.get("std", 1.0)),
+    )
+
+
+def _truncated(constants: Mapping[str, Any], fans: tuple[int, int], bias: bool) -> Initializer:
+    """trunc_normal_ cuts at the numbers a and b, not at deviations: nothing is cut if std is small."""
+    deviation = float(constants.get("std", 1.0))
+    mean = float(constants.get("mean", 0.0))
+    low, high = float(constants.get("a", -2.0)), float(constants.get("b", 2.0))
+    if min(mean - low, high - mean) >= 4.0 * deviation:
+        return _normal(constants, fans, bias)
+    if (mean - low, high - mean) == (2.0 * deviation, 2.0 * deviation):
+        return Initializer("truncated_normal", mean=mean, stddev=deviation)
+    return UNKNOWN
+
+
+def _xavier(distribution: str) -> Callable[..., Initializer]:
+    def made(constants: Mapping[str, Any], _fans: tuple[int, int], _bias: bool) -> Initializer:
+        gain = float(constants.get("gain", 1.0))
+        if gain == 1.0 and distribution == "uniform":
+            return Initializer("glorot_uniform")
+        return _scaled(gain**2, "fan_avg", distribution)
+
+    return made
+
+
+def _kaiming(distribution: str) -> Callable[..., Initializer]:
+    def made(constants: Mapping[str, Any], _fans: tuple[int, int], _bias: bool) -> Initializer:
+        mode = str(constants.get("mode", "fan_in"))
+        square = _gain_square(
+            str(constants.get("nonlinearity", "leaky_relu")), float(constants.get("a", 0.0))
+        )
+        if distribution == "uniform" and mode == "fan_in":
+            if math.isclose(square, 1.0 / 3.0):
+                return Initializer("torch_uniform")
+            if square == 2.0:
+                return Initializer("he_uniform")
+        return _scaled(square, mode, distribution)
+
+    return made
+
+
+def _gain_square(nonlinearity: str, a: float) -> float:
+    """Square of torch.nn.init.calculate_gain, for a leaky ReLU of slope `a`."""
+    match nonlinearity:
+        case "relu":
+            return 2.0
+        case "leaky_relu":
+            return 2.0 / (1.0 + a * a)
+        case "tanh":
+            return (5.0 / 3.0) ** 2
+        case "selu":
+            return 9.0 / 16.0
+        case _:
+            return 1.0
+
+
+def _scaled(scale: float, mode: str, distribution: str) -> Initializer:
+    return Initializer("variance_scaling", scale=scale, mode=mode, distribution=distribution)
+
+
+_INITIALIZERS: dict[str, Callable[..., Initializer]] = {
+    "uniform_": _uniform,
+    "normal_": _normal,
+    "trunc_normal_": _truncated,
+    "xavier_uniform_": _xavier("uniform"),
+    "xavier_normal_": _xavier("untruncated_normal"),
+    "kaiming_uniform_": _kaiming("uniform"),
+    "kaiming_normal_": _kaiming("untruncated_normal"),
+    "orthogonal_": lambda constants, _fans, _bias: Initializer(
+        "orthogonal", gain=float(constants.get("gain", 1.0))
+    ),
+    "eye_": lambda _constants, _fans, _bias: Initializer("identity"),
+}
+
+
+# ---- layers ----
+
+
+def dense_layers(
+    graph: LossGraph, starts: Mapping[int, Any], drawn: Mapping[bytes, Drawn]
+) -> tuple[tuple[DenseLayer, ...], str | None]:
+    """The chain's layers as a recipe has them, and why they cannot be drawn anew, if so.
+
+    `starts` holds each parameter's start values by its id.
+    """
+    layers, reason = [], None
+    for each in graph.layers:
+        inputs, units = each.kernel().shape
+        kernel = _initializer_of(each.weight, starts, drawn, (inputs, units), bias=False)
+        bias = Initializer("zeros")
+        if each.bias is not None:
+            bias = _initializer_of(each.bias, starts, drawn, (inputs, units), bias=True)
+        if "unknown" in (kernel.name, bias.name):
+            reason = "start weights that the script sets by hand are not supported"
+        layers.append(
+            DenseLayer(
+                units, each.activation, each.bias is not None, kernel, bias, dropout=each.dropout
+            )
+        )
+    return tuple(layers), reason
+
+
+def _initializer_of(
+    parameter: Any,
+    starts: Mapping[int, Any],
+    drawn: Mapping[bytes, Drawn],
+    fans: tuple[int, int],
+    *,
+    bias: bool,
+) -> Initializer:
+    start = starts.get(id(parameter), parameter)
+    return initializer(start, drawn.get(digest(start)), fans, bias)
+
+
+def flat(layers: Sequence[ChainLayer], values: Mapping[int, Any] | None = None) -> np.ndarray:
+    """All weights in one row (kernel, bias, ...): those given by parameter id, or those now."""
+    parts = []
+    for each in layers:
+        weight = to_numpy(values[id(each.weight)] if values else each.weight)
+        parts.append((weight.T if each.transposed else weight).ravel())
+        if each.bias is not None:
+            parts.append(to_numpy(values[id(each.bias)] if values else each.bias).ravel())
+    return np.concatenate(parts)
+
+
+# ---- the optimizer ----
+
+
+def optimizer_of(optimizer: Any, rate: float) -> tuple[Optimizer, str | None]:
+    """The update rule with its constants, and the reason why it is not supported, if any.
+
+    `rate` is the learning rate of the first step.
+    """
+    kind = type(optimizer).__name__
+    groups = optimizer.param_groups
+    group = groups[0]
+    reason = None
+    keys = [key for key in group if key not in ("params", "param_names", "lr", "initial_lr")]
+    if any(_differ(other.get(key), group.get(key)) for other in groups[1:] for key in keys):
+        reason = "parameter groups with options of their own are not supported"
+    if any(other["lr"] != group["lr"] for other in groups[1:]):
+        reason = "parameter groups with learning rates of their own are not supported"
+    if group.get("maximize"):
+        reason = "optimizer option maximize is not supported"
+    made = _OPTIMIZERS.get(kind) if type(optimizer).__module__.startswith("torch.optim") else None
+    if made is None:
+        return (
+            Optimizer(kind.lower(), rate, framework="torch"),
+            f"optimizer {kind} is not supported",
+        )
+    known = made(group, rate)
+    return replace(
+        known,
+        framework="torch",
+        weight_decay=float(group.get("weight_decay", 0.0)),
+        decoupled_decay=bool(group.get("decoupled_weight_decay", kind == "AdamW")),
+        amsgrad=bool(group.get("amsgrad", False)),
+    ), reason
+
+
+def _differ(first: Any, second: Any) -> bool:
+    return bool(first != second)
+
+
+def _sgd(group: Mapping[str, Any], rate: float) -> Optimizer:
+    return Optimizer(
+        "sgd",
+        rate,
+        momentum=float(group["momentum"]),
+        nesterov=bool(group["nesterov"]),
+        dampening=float(group["dampening"]),
+    )
+
+
+def _adam(name: str) -> Callable[[Mapping[str, Any], float], Optimizer]:
+    def made(group: Mapping[str, Any], rate: float) -> Optimizer:
+        first, second = (float(beta) for beta in group["betas"])
+        return Optimizer(
+            name,
+            rate,
+            beta_1=first,
+            beta_2=second,
+            epsilon=float(group["eps"]),
+            momentum_decay=float(group.get("momentum_decay", 0.004)),
+        )
+
+    return made
+
+
+def _rmsprop(group: Mapping[str, Any], rate: float) -> Optimizer:
+    return Optimizer(
+        "rmsprop",
+        rate,
+        momentum=float(group["momentum"]),
+        rho=float(group["alpha"]),
+        centered=bool(group["centered"]),
+        epsilon=float(group["eps"]),
+    )
+
+
+def _adagrad(group: Mapping[str, Any], rate: float) -> Optimizer:
+    return Optimizer(
+        "adagrad",
+        rate,
+        epsilon=float(group["eps"]),
+        rate_decay=float(group["lr_decay"]),
+        initial_accumulator=float(group["initial_accumulator_value"]),
+    )
+
+
+def _adadelta(group: Mapping[str, Any], rate: float) -> Optimizer:
+    return Optimizer("adadelta", rate, rho=float(group["rho"]), epsilon=float(group["eps"]))
+
+
+_OPTIMIZERS: dict[str, Callable[[Mapping[str, Any], float], Optimizer]] = {
+    "SGD": _sgd,
+    "Adam": _adam("adam"),
+    "AdamW": _adam("adamw"),
+    "Adamax": _adam("adamax"),
+    "NAdam": _adam("nadam"),
+    "RMSprop": _rmsprop,
+    "Adagrad": _adagrad,
+    "Adadelta": _adadelta,
+}
+
+
+# ---- the learning rate in time ----
+
+
+@dataclass(frozen=True)
+class RateChange:
+    """From optimizer step `step` (from 0) on the learning rate is `rate`."""
+
+    step: int
+    rate: float
+
+
+def schedule_of(
+    changes: Sequence[RateChange], steps: int, length: int, scheduler: Any = None
+) -> tuple[Schedule | None, str | None]:
+    """The schedule that gives the rates seen, and why there is none, if so.
+
+    `changes` starts with the rate of step 0; `length` is the number of steps of a pass. A scheduler of
+    PyTorch is taken by its formula where that gives just these rates; otherwise the rates are
+    written down one by one.
+    """
+    if type(scheduler).__name__ == "ReduceLROnPlateau":
+        return _plateau(scheduler)
+    if len(changes) < 2:
+        return None, None
+    base = changes[0].rate
+    if base <= 0.0:
+        return None, "a learning rate that starts from zero is not supported"
+    per_epoch = all(change.step % length == 0 for change in changes)
+    seen = _rates(changes, steps, length if per_epoch else 1)
+    kind = type(scheduler).__name__
+    known = _FORMULAS[kind](scheduler) if kind in _FORMULAS and per_epoch else None
+    if known is not None:
+        expected = known.at(base, np.arange(len(seen), dtype=np.float64))
+        if np.allclose(expected, seen, rtol=1e-5, atol=1e-12):
+            return known, None
+    if len(seen) > MOST_TABLE:
+        return None, "a learning rate that changes so often is not supported"
+    per = "epoch" if per_epoch else "step"
+    multiples = tuple(float(f"{value / base:.9g}") for value in seen)
+    return Schedule("table", per=per, change=per, multiples=multiples), None
+
+
+def _rates(changes: Sequence[RateChange], steps: int, length: int) -> np.ndarray:
+    times = np.arange(0, steps, length)
+    at = np.searchsorted([change.step for change in changes], times, side="right") - 1
+    return np.array([change.rate for change in changes])[at]
+
+
+def _plateau(scheduler: Any) -> tuple[Schedule | None, str | None]:
+    """torch/optim/lr_scheduler.py, ReduceLROnPlateau; it must watch the training loss."""
+    if scheduler.mode != "min":
+        return None, "a plateau scheduler that waits for a maximum is not supported"
+    return Schedule(
+        "plateau",
+        per="epoch",
+        change="epoch",
+        factor=float(scheduler.factor),
+        patience=int(scheduler.patience),
+        threshold=float(scheduler.threshold),
+        threshold_mode=scheduler.threshold_mode,
+        cooldown=int(scheduler.cooldown),
+        minimum=float(scheduler.min_lrs[0]),
+        smallest_change=float(scheduler.eps),
+    ), None
+
+
+_FORMULAS: dict[str, Callable[[Any], Schedule]] = {
+    "ExponentialLR": lambda scheduler: Schedule(
+        "exponential", per="epoch", change="epoch", factor=float(scheduler.gamma)
+    ),
+    "StepLR": lambda scheduler: Schedule(
+        "exponential",
+        per="epoch",
+        change="epoch",
+        interval=float(scheduler.step_size),
+        factor=float(scheduler.gamma),
+        staircase=True,
+    ),
+    "CosineAnnealingLR": lambda scheduler: Schedule(
+        "cosine",
+        per="epoch",
+        change="epoch",
+        interval=float(scheduler.T_max),
+        minimum=float(scheduler.eta_min),
+        hold=False,
+    ),
+}

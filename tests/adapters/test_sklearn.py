@@ -1,0 +1,154 @@
+"""What is captured of scikit-learn's MLPRegressor, wherever it is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.adapters.scripts import fits, run
+from whyfit.fast import EngineSubstitute
+from whyfit.measure.evidence import gather
+from whyfit.rules import findings
+
+pytestmark = pytest.mark.framework
+
+HEAD = """
+import warnings
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+warnings.simplefilter("ignore")
+x = np.linspace(-3, 3, 300).reshape(-1, 1)
+y = 5 * np.sin(x).ravel()
+"""
+
+
+def test_defaults_are_in_the_recipe(tmp_path: Path):
+    (fit,) = fits(tmp_path, HEAD + "MLPRegressor(max_iter=3, random_state=0).fit(x, y)\n")
+    recipe = fit.recipe
+    assert [(each.units, each.activation.name) for each in recipe.layers] == [
+        (100, "relu"),
+        (1, "linear"),
+    ]
+    assert recipe.layers[0].kernel_initializer.name == "sklearn_uniform"
+    assert recipe.layers[0].kernel_penalty.l2 == 0.0001 / 2
+    assert (recipe.batch_size, recipe.epochs, recipe.shuffle) == (200, 3, True)
+    assert (recipe.loss, recipe.optimizer.name, recipe.optimizer.epsilon) == (
+        "half_mse",
+        "adam",
+        1e-8,
+    )
+    assert (recipe.early_stopping.patience, recipe.early_stopping.min_delta) == (10, 1e-4)
+    assert fit.seeds_weights
+
+
+def test_scalers_of_a_pipeline_and_of_the_target(tmp_path: Path):
+    source = """
+model = TransformedTargetRegressor(
+    make_pipeline(StandardScaler(),
+                  MLPRegressor(hidden_layer_sizes=5, max_iter=4)),
+    transformer=MinMaxScaler())
+model.fit(x, y)
+"""
+    (fit,) = fits(tmp_path, HEAD + source)
+    lines = (HEAD + source).splitlines()
+    assert (fit.input_scaler.kind, fit.target_scaler.kind) == ("StandardScaler", "MinMaxScaler")
+    assert fit.in_target_units(fit.y).max() == pytest.approx(5.0, abs=0.01)
+    shown = {call.role: lines[call.place.line - 1] for call in fit.calls}
+    assert "StandardScaler()" in shown["input_scaler"]
+    assert "MinMaxScaler()" in shown["target_scaler"]
+    assert "MLPRegressor(" in shown["regressor"]
+    assert "model.fit" in shown["fit"]
+
+
+def test_every_training_of_a_search_is_a_fit(tmp_path: Path):
+    source = """
+search = GridSearchCV(MLPRegressor(max_iter=2), {"hidden_layer_sizes": [3, 5]}, cv=2)
+search.fit(x, y)
+"""
+    found = fits(tmp_path, HEAD + source)
+    assert [fit.recipe.layers[0].units for fit in found[:4]] == [3, 3, 5, 5]
+    assert len(found) == 5  # and the best once more, on all data
+    assert len(found[-1].x) == 300
+
+
+def test_partial_fit_is_one_training(tmp_path: Path):
+    source = """
+model = MLPRegressor(hidden_layer_sizes=4)
+for epoch in range(6):
+    for i in range(0, 300, 60):
+        model.partial_fit(x[i:i+60], y[i:i+60])
+"""
+    (fit,) = fits(tmp_path, HEAD + source)
+    assert fit.unsupported is None
+    assert (fit.recipe.batch_size, fit.recipe.epochs, fit.recipe.shuffle) == (60, 6, False)
+    assert fit.recipe.early_stopping is None
+    assert fit.x == pytest.approx(np.linspace(-3, 3, 300)[:, None])
+    assert fit.weight_history.epochs.tolist() == list(range(7))
+    assert len(fit.history["loss"]) == 6
+
+
+REFUSED = {
+    "MLPRegressor(solver='lbfgs', max_iter=9).fit(x, y)": "solver lbfgs",
+    "MLPRegressor(early_stopping=True, max_iter=9).fit(x, y)": "by a validation score",
+    "m = MLPRegressor(max_iter=3, warm_start=True).fit(x, y); m.fit(x, y)": "trained before",
+    "m = MLPRegressor(random_state=1); [m.partial_fit(x, y) for _ in range(4)]": "one order",
+    "MLPRegressor(max_iter=3).fit(x, y, sample_weight=np.ones(300))": "sample_weight",
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_what_cannot_be_trained_again_gets_evidence_and_a_reason(tmp_path: Path, code: str):
+    fit = fits(tmp_path, HEAD + code)[-1]
+    assert fit.unsupported is not None
+    assert REFUSED[code] in fit.unsupported
+    assert fit.predictions is not None
+    assert fit.history["loss"]
+    findings(gather(fit))
+
+
+def test_numbers_that_overflow_end_the_script_and_keep_the_fit(tmp_path: Path):
+    code = "MLPRegressor(solver='sgd', learning_rate_init=1e6, max_iter=20).fit(x * 1e9, y)\n"
+    captured, _program = run(tmp_path, HEAD + code)
+    assert captured.error is not None
+    (fit,) = captured.fits
+    assert not np.isfinite(fit.unexplained_variance)
+
+
+def test_watching_changes_nothing(tmp_path: Path):
+    source = HEAD + "m = MLPRegressor(hidden_layer_sizes=5, max_iter=5, random_state=2).fit(x, y)\n"
+    (fit,) = fits(tmp_path, source)
+    namespace: dict = {"__name__": "plain"}
+    exec(source, namespace)
+    assert np.array_equal(fit.end.layers[0].weight, namespace["m"].coefs_[0])
+
+
+def test_fast_trains_in_place_of_scikit_learn(tmp_path: Path):
+    source = (
+        HEAD
+        + """
+m = MLPRegressor(hidden_layer_sizes=20, max_iter=300, learning_rate_init=0.01, tol=1e-3).fit(x, y)
+assert m.n_iter_ == len(m.loss_curve_) < 300
+assert m.score(x, y) > 0.9
+"""
+    )
+    (fit,) = fits(tmp_path, source, substitute=EngineSubstitute())
+    assert fit.engine_trained
+    assert fit.unexplained_variance < 0.1
+    assert fit.epochs_done == len(fit.history["loss"])
+
+
+def test_everything_is_put_back(tmp_path: Path):
+    from sklearn import base
+    from sklearn.neural_network import MLPRegressor
+
+    names = ("_fit", "_fit_stochastic", "_update_no_improvement_count", "__init__")
+    before = [base._clone_parametrized, *(getattr(MLPRegressor, name) for name in names)]
+    fits(tmp_path, HEAD + "MLPRegressor(max_iter=2).fit(x, y)\n")
+    after = [base._clone_parametrized, *(getattr(MLPRegressor, name) for name in names)]
+    assert before == after
