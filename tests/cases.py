@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import warnings
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,9 @@ def needs(script: Path) -> str | None:
 
 def outcome(script: Path) -> dict[str, Any]:
     """Findings of the script's first fit, and the causes that a small study confirms."""
-    with redirect_stderr(io.StringIO()):
+    # What a script's libraries warn of is the script's own: plain Python would go on.
+    with redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("default")
         captured = capture.run(
             capture.load_script(str(script), []),
             Session(substitute=EngineSubstitute(), strict=True),

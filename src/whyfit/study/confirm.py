@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from scipy import stats
+
 from whyfit.adapters import patch as patches
 from whyfit.adapters.capture import Program
 from whyfit.adapters.rerun import RerunResult, run_patched
@@ -18,7 +20,6 @@ from whyfit.records.study import (
     Fix,
     FixStatus,
     FrameworkRuns,
-    Interval,
     Outcomes,
     Study,
     arm,
@@ -156,16 +157,16 @@ def _counted(results: tuple[RerunResult, ...], tolerance: float) -> FrameworkRun
 
 
 def _status(runs: FrameworkRuns, outcomes: Outcomes) -> FixStatus:
-    """Verified if not all runs failed and the framework's exact interval meets the engine's."""
+    """Verified if not all runs failed and an exact binomial test allows the engine's rate.
+
+    That rate is known to its interval; the test takes the rate in it that is nearest to the runs.
+    """
     if runs.successes == 0:
         return "promising"
     engine = rate_interval(outcomes.successes, outcomes.replicates)
-    framework = rate_interval(runs.successes, runs.runs)
-    return "verified" if _overlap(engine, framework) else "promising"
-
-
-def _overlap(first: Interval, second: Interval) -> bool:
-    return first.low <= second.high and second.low <= first.high
+    nearest = min(max(runs.successes / runs.runs, engine.low), engine.high)
+    compatible = stats.binomtest(runs.successes, runs.runs, nearest).pvalue >= 0.05
+    return "verified" if compatible else "promising"
 
 
 def _in_words(change: Change, fit: Fit, recipe: Recipe) -> str:
