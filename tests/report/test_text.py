@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_every_confirmed_cause_is_named_with_its_counts():
 def test_verbose_adds_arms_and_intervals():
     few, many = lines_of("starting_case"), lines_of("starting_case", verbosity=1)
     assert not any("arm 0:" in line for line in few)
-    assert any("arm 0: the script as it is: 0 of 512" in line for line in many)
+    assert any(re.search(r"arm 0: the script as it is: 0 of \d+ \(", line) for line in many)
     assert any("refuted" in line for line in many)
     assert any("95 % interval" in line for line in many)
 
