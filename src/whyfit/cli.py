@@ -118,7 +118,7 @@ def run_command(options: argparse.Namespace) -> int:
     except WhyfitError:
         progress.close()
         raise
-    except Exception as error:
+    except Exception as error:  # a defect of ours must not become the script's failure
         progress.close()
         if options.strict or options.verbose:
             traceback.print_exc()

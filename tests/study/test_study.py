@@ -10,11 +10,12 @@ from tests.fits import HE, UNIFORM, fit_of, recipe, sine
 from whyfit.engine.initializers import draw
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
-from whyfit.records.study import Study, arm
+from whyfit.records.study import FrameworkRuns, Outcomes, Study, arm
 from whyfit.rules import findings
-from whyfit.study import factors
+from whyfit.study import confirm, factors
 from whyfit.study.conduct import StudyOptions, conduct
 from whyfit.study.confirm import rank
+from whyfit.study.judge import minimal_sets
 from whyfit.study.plan import make_plan
 from whyfit.study.replay import replay
 from whyfit.study.run import Laboratory
@@ -187,3 +188,45 @@ def test_a_diverged_replicate_has_failed():
     outcomes = laboratory.outcomes(blown, "selection")
     assert np.all(np.isinf(outcomes.unexplained))
     assert outcomes.successes == 0
+
+
+def test_nothing_is_refuted_where_nothing_works():
+    """Alone a change may do nothing and still be half of what works, if nothing that works is known."""
+    x, y = sine(200)
+    fit = fit_of(recipe((3,), kernel=UNIFORM, epochs=20), x, y)
+    study = study_of(fit, budget=3.0, tolerance=1e-12)
+    assert not study.sets
+    proven = {"too-few-units", "unlucky-start"}
+    assert "refuted" not in {
+        status for slug, status in statuses(study).items() if slug not in proven
+    }
+    assert "no" not in {each.answer for each in study.blamed}
+
+
+TANH, LEAKY = Change("activation", "tanh"), Change("activation", "leaky_relu")
+RATE, HE_UNIFORM = Change("learning_rate", "0.01"), Change("kernel_initializer", "he_uniform")
+
+
+def test_a_smaller_set_makes_a_larger_one_needless():
+    sufficient = [arm(TANH), arm(TANH, RATE), arm(LEAKY, RATE), arm(LEAKY, HE_UNIFORM)]
+    # Tanh alone does what the activation can do; what findings propose is kept all the same.
+    assert minimal_sets(sufficient, {LEAKY, HE_UNIFORM}) == [arm(TANH), arm(LEAKY, HE_UNIFORM)]
+    assert minimal_sets([arm(LEAKY, RATE)], set()) == [arm(LEAKY, RATE)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "successes", "engine", "status"),
+    [
+        (3, 3, 64, "verified"),
+        (3, 2, 64, "verified"),  # at a rate of 0.94 one failure in three comes once in six times
+        (3, 1, 64, "promising"),  # and two failures once in a hundred
+        (3, 2, 48, "verified"),
+        (3, 0, 48, "promising"),
+        (20, 3, 48, "promising"),
+    ],
+)
+def test_a_fix_is_verified_by_the_frameworks_own_runs(runs, successes, engine, status):
+    outcomes = Outcomes(
+        arm(TANH), "confirmation", np.where(np.arange(64) < engine, 0.0, 1.0), np.zeros(64), 0.05
+    )
+    assert confirm._status(FrameworkRuns(runs, successes), outcomes) == status

@@ -232,7 +232,7 @@ def _show_as_python_would(error: BaseException) -> None:
     sys.stdout.flush()
     try:
         sys.excepthook(type(error), error, error.__traceback__)
-    except Exception:
+    except Exception:  # a hook of the script's own may itself fail
         traceback.print_exception(error)
 
 

@@ -539,7 +539,7 @@ class _Recorder:
         try:
             given = np.asarray(self.given["x"])[: len(self.x)]
             output = np.asarray(self.model.predict(given, verbose=0), dtype=np.float64)
-        except Exception:
+        except Exception:  # a network of the person's own making may not predict what it trained on
             return None
         output = output.reshape(len(output), -1)
         return output if output.shape == self.y.shape else None

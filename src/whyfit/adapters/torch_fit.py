@@ -131,7 +131,7 @@ def _model_predictions(recorder: TorchRecorder, data: DataSet) -> Array | None:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             given = torch.as_tensor(data.x, dtype=like.dtype).reshape(-1, *like.shape[1:])
             output = np.asarray(model(given).detach().cpu().numpy(), dtype=np.float64)
-    except Exception:
+    except Exception:  # the person's own forward, on data it may not take at once
         return None
     output = output.reshape(len(output), -1)
     return output if output.shape == data.y.shape else None

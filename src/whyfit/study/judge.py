@@ -7,7 +7,7 @@ among the rounds, so that looking several times costs nothing of its coverage (B
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
@@ -105,7 +105,7 @@ def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int
 def _sufficient_sets(
     laboratory: Laboratory, candidates: tuple[Arm, ...], notes: list[str]
 ) -> tuple[SufficientSet, ...]:
-    """Candidates that reach the target on fresh seeds, with minimality by all proper subsets."""
+    """Candidates that reach the target on fresh seeds, with minimality by their parts."""
     target = laboratory.plan.target_rate
     related: dict[Arm, None] = {}
     allowance = SHARE_OF_CANDIDATES * laboratory.remaining
@@ -149,22 +149,24 @@ def _parts(changes: Arm) -> list[Arm]:
 
 
 def minimal_sets(sufficient: list[Arm], proposed: set[Change]) -> list[Arm]:
-    """Sets of which no proper subset is sufficient.
+    """Sets of which no smaller one does the work (see `needless`)."""
+    return [changes for changes in sufficient if not needless(changes, sufficient, proposed)]
 
-    A set with a change that no finding proposes is not minimal either where a part of its factors
-    suffices at another level: with tanh alone sufficient, a larger learning rate beside leaky ReLU
-    says nothing of the learning rate. Otherwise levels near the target rate make verdicts a toss.
+
+def needless(changes: Arm, sufficient: Iterable[Arm], proposed: set[Change]) -> bool:
+    """Whether a smaller sufficient set does what these changes do, so that they cannot count.
+
+    That is any proper subset. A set with a change that no finding proposes is needless too where a
+    part of its factors suffices at another level: with tanh alone sufficient, a larger learning rate
+    beside leaky ReLU says nothing of the learning rate. Otherwise levels near the target rate make
+    verdicts a toss.
     """
-
-    def needless(changes: Arm) -> bool:
-        factors = {change.factor for change in changes}
-        return any(
-            set(other) < set(changes)
-            or (not proposed >= set(changes) and {change.factor for change in other} < factors)
-            for other in sufficient
-        )
-
-    return [changes for changes in sufficient if not needless(changes)]
+    factors = {change.factor for change in changes}
+    return any(
+        set(other) < set(changes)
+        or (not proposed >= set(changes) and {change.factor for change in other} < factors)
+        for other in sufficient
+    )
 
 
 def _settle(laboratory: Laboratory, arms: list[Arm], doing: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from whyfit.records.evidence import Evidence
-from whyfit.records.finding import Change, Finding
+from whyfit.records.finding import Finding
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Claim, Criterion, Plan
 from whyfit.study import factors
@@ -60,11 +60,6 @@ def make_plan(
         claims=claims,
         kept=kept,
     )
-
-
-def common_level(plan: Plan, change: Change) -> bool:
-    """Whether a change is in the plan only because people commonly try it."""
-    return change in plan.levels and change not in plan.proposed
 
 
 def _seed(seed: int, purpose: str) -> int:

@@ -44,7 +44,7 @@ LARGEST = 5
 """Most changes in a set: nobody calls more a fix."""
 
 SHARE_OF_BUDGET = {"singles": 0.2, "pairs": 0.16, "down": 0.1, "grow": 0.12, "closer": 0.08}
-"""The rest is for judging on fresh seeds."""
+"""What is left is for judging on fresh seeds; "closer" is for each closer look."""
 
 MOST_CLOSER = 8
 """Promising sets of one size that are looked at more closely, the best first."""
@@ -52,10 +52,9 @@ MOST_CLOSER = 8
 
 @dataclass(frozen=True)
 class Found:
-    """Candidate sets, best first; the best level of each factor; what was left out and why."""
+    """Candidate sets, best first, and what was left out and why."""
 
     candidates: tuple[Arm, ...]
-    best: dict[str, Change]
     notes: tuple[str, ...]
 
 
@@ -68,11 +67,11 @@ def search(laboratory: Laboratory) -> Found:
     sufficient = {change for change in levels if _rate(laboratory, arm(change)) >= bar(laboratory)}
     _pairs(laboratory, levels, plausible, sufficient, notes)
     if not any(_clearly_works(laboratory, change) for change in sufficient):
-        # Beside one change that works, only sets of two could count, and all pairs were tried.
+        # Beside one change that works only sets of two could count, and these are the pairs.
         _down(laboratory, best, plausible, sufficient)
     if not _works(laboratory, most=3):
         _grow(laboratory, levels)
-    return Found(_candidates(laboratory), best, tuple(notes))
+    return Found(_candidates(laboratory), tuple(notes))
 
 
 def bar(laboratory: Laboratory) -> float:
@@ -173,7 +172,7 @@ def _pairs(
 ) -> None:
     """All pairs with at least one plausible member, the likeliest first, then a closer look.
 
-    Where a factor clearly works alone, it is paired only as findings propose (see `minimal_sets`).
+    Where a factor clearly works alone, it is paired only as findings propose (see `judge.needless`).
     """
     proposed = set(laboratory.plan.proposed)
     alone = {change.factor for change in sufficient if _clearly_works(laboratory, change)}

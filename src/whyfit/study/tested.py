@@ -5,8 +5,7 @@ from __future__ import annotations
 from whyfit.records.finding import Change
 from whyfit.records.study import Arm, Comparison, arm
 from whyfit.study.effects import compare
-from whyfit.study.factors import compatible
-from whyfit.study.judge import REFUTED_BELOW, Judged, has_room
+from whyfit.study.judge import REFUTED_BELOW, Judged, has_room, needless
 from whyfit.study.run import Laboratory
 from whyfit.study.search import bar
 from whyfit.study.words import count_of, describe, phrase
@@ -52,11 +51,14 @@ def open_question(
         return "no set of changes that works was found to test it in"
     for held in judged.representatives:
         for change in changes:
-            if not compatible(*held, change):
+            if change in held:
                 continue
-            if has_room(laboratory, held) and (held, change) not in judged.inside:
+            # Of the same factor, it can only take the place of the member that sets it otherwise.
+            rivals = tuple(each for each in held if each.factor == change.factor)
+            untried = not rivals and (held, change) not in judged.inside
+            if untried and has_room(laboratory, held):
                 return f"the budget did not reach {phrase(change)} beside {describe(held)}"
-            for member in held:
+            for member in rivals or held:
                 other = arm(change, *(each for each in held if each != member))
                 reason = _of_replacement(laboratory, judged, other, change, member)
                 if reason is not None:
@@ -67,7 +69,8 @@ def open_question(
 def _of_replacement(
     laboratory: Laboratory, judged: Judged, other: Arm, change: Change, member: Change
 ) -> str | None:
-    if _could_not_count(laboratory, judged, other):
+    sufficient = [each.changes for each in judged.sets]
+    if needless(other, sufficient, set(laboratory.plan.proposed)):
         return None
     outcomes = laboratory.outcomes(other, "confirmation")
     if not outcomes.replicates:
@@ -77,14 +80,3 @@ def _of_replacement(
     if outcomes.rate >= bar(laboratory):
         return f"in place of {phrase(member)} it works too, in {count_of(outcomes)}"
     return None
-
-
-def _could_not_count(laboratory: Laboratory, judged: Judged, changes: Arm) -> bool:
-    """Whether a smaller set already does what these changes would (see `judge.minimal_sets`)."""
-    names = {change.factor for change in changes}
-    proposed = set(laboratory.plan.proposed) >= set(changes)
-    return any(
-        set(each.changes) < set(changes)
-        or (not proposed and {change.factor for change in each.changes} < names)
-        for each in judged.sets
-    )

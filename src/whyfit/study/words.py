@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from whyfit.records.finding import Change
-from whyfit.records.study import Arm, Comparison, Outcomes, Phase, Plan
+from whyfit.records.study import Arm, Comparison, Outcomes, Phase
 from whyfit.study import factors
 from whyfit.study.judge import REFUTED_BELOW, does_not_help
 from whyfit.study.run import Laboratory
@@ -135,11 +135,3 @@ def _what_would_decide(comparison: Comparison) -> str:
         return "; it lies at the bound, so that no affordable number would decide"
     needed = ceil(comparison.replicates * (half / gap) ** 2 / 16) * 16
     return f"; about {max(needed, 2 * comparison.replicates)} replicates would decide"
-
-
-def plan_words(plan: Plan) -> str:
-    """The criterion in words."""
-    return (
-        f"success: unexplained variance at most {plan.criterion.tolerance:.3g} "
-        f"({plan.criterion.reason}); a set works if {plan.target_rate:.0%} of starts succeed"
-    )
