@@ -32,6 +32,8 @@ from whyfit.errors import OutputError, ScriptSyntaxError, UsageError, WhyfitErro
 from whyfit.fast import EngineSubstitute
 from whyfit.progress import ProgressLine
 from whyfit.records.diagnosis import Diagnosis
+from whyfit.records.study import Arm
+from whyfit.study.asked import DEFAULT_REPLICATES, parse_arm
 from whyfit.study.conduct import StudyOptions
 from whyfit.study.confirm import ConfirmOptions
 from whyfit.study.factors import FACTOR_NAMES
@@ -201,6 +203,8 @@ def _options(options: argparse.Namespace, script_seconds: float, progress: Progr
             tolerance=options.tolerance,
             seed=options.seed or 0,
             kept=options.keep,
+            arms=tuple(options.arm),
+            replicates=options.replicates,
         ),
         # Side by side on few cores a run may take several times as long as the person's own.
         confirm=ConfirmOptions(confirm, time_limit=60.0 + 5.0 * script_seconds * max(1, confirm)),
@@ -359,6 +363,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FACTORS",
         help="factors a fix may not touch, such as activation,units",
     )
+    run.add_argument(
+        "--arm",
+        type=_arm,
+        action="append",
+        default=[],
+        metavar="CHANGES",
+        help="train these changes alone, such as 'units=16 and activation=tanh'; several are compared",
+    )
+    run.add_argument(
+        "--replicates",
+        type=_some,
+        default=DEFAULT_REPLICATES,
+        metavar="N",
+        help="trainings of each --arm (default %(default)d)",
+    )
     run.add_argument("--json", metavar="FILE", help="where to write the JSON file")
     run.add_argument("--html", metavar="FILE", help="where to write the HTML file")
     run.add_argument("--no-study", action="store_true", help="measure only, retrain nothing")
@@ -408,6 +427,19 @@ def _positive(text: str) -> float:
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
     return value
+
+
+def _arm(text: str) -> Arm:
+    try:
+        return parse_arm(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _some(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {text}")
+    return int(text)
 
 
 def _whole(text: str) -> int:

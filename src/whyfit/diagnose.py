@@ -86,6 +86,8 @@ def diagnose_fit(
                 executor=options.executor,
                 report=options.report,
             )
+            if study.asked is not None:
+                obstacle = "only the arms asked for were trained"
             fixes = confirm.fixes(program, fit, fit.recipe, study)
             began = time.monotonic()
             if fixes and program is not None:
@@ -122,7 +124,7 @@ def why_not_studied(evidence: Evidence, options: Options) -> str | None:
 def conclude(evidence: Evidence, tolerance: float, study: Study | None) -> Verdict:
     """The verdict in one word."""
     met = evidence.fit.unexplained_variance <= tolerance
-    if study is None:
+    if study is None or study.asked is not None:
         return "observed"
     confirmed = {cause.slug for cause in study.causes if cause.status == "confirmed"}
     if met:

@@ -239,7 +239,11 @@ class Replay:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """All that was found by retraining."""
+    """All that was found by retraining.
+
+    `asked` is None, or where a person named the arms the first of them against each of the others;
+    then nothing else was trained.
+    """
 
     plan: Plan
     outcomes: tuple[Outcomes, ...]
@@ -250,6 +254,7 @@ class Study:
     random_changes: tuple[int, int] | None
     notes: tuple[str, ...] = ()
     work: dict[str, float] = field(default_factory=dict)
+    asked: tuple[Comparison, ...] | None = None
 
     def of(self, changes: Arm) -> Outcomes | None:
         """The arm's outcomes on the confirmation seeds, or else on the selection seeds."""

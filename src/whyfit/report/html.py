@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -86,6 +87,7 @@ def render(report: Report) -> str:
         percent=percent, number=number, span=span, signed=signed, diff=diff_lines, title=title_of
     )
     filters["without_answer"] = without_answer
+    filters["again"] = again
     script = _resource("report.js")
     return environment.get_template("report.html.j2").render(
         report=report,
@@ -172,6 +174,17 @@ def without_answer(sentence: str) -> str:
     'spread biases takes 0 to 0 of 64.'
     """
     return re.sub(r"^(Yes|No|Undecided|Only together with others|Not tested): ", "", sentence)
+
+
+def again(command: str, options: tuple[str, ...]) -> str:
+    """The command that made a report, with options that make a part of it again.
+
+    >>> again("whyfit run --seed 1 sine.py", ("--arm", "as it is"))
+    "whyfit run --arm 'as it is' --seed 1 sine.py"
+    """
+    head = "whyfit run "
+    rest = command.removeprefix(head)
+    return command if rest == command else f"{head}{shlex.join(options)} {rest}".replace("  ", " ")
 
 
 def title_of(slug: str) -> str:

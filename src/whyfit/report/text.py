@@ -66,6 +66,9 @@ def _room(panel: FitPanel, console: Console, verbosity: int) -> tuple[int, int]:
 
 
 def _answer(panel: FitPanel, console: Console, verbosity: int, others: int) -> None:
+    if panel.asked is not None:
+        _asked(panel, console)
+        return
     if verbosity > 0:
         _wrapped(console, panel.headline, style="bold")
         _all_causes(panel, console)
@@ -241,6 +244,20 @@ def _around_difference(line: str, partner: str, width: int) -> str:
     common = sum(1 for _same in takewhile(lambda pair: pair[0] == pair[1], pairs))
     start = max(0, min(common - width // 3, len(line) - width + 2))
     return line[0] + ("…" if start else "") + line[1 + start :][: width - 2]
+
+
+def _asked(panel: FitPanel, console: Console) -> None:
+    """The arms that were named, and the first against each of the others on the same starts."""
+    _arms(panel, console)
+    for each in panel.asked or ():
+        low, high = each.interval
+        _wrapped(
+            console,
+            f"Paired: {panel.arms[each.with_].label} against {panel.arms[each.without].label}: "
+            f"difference {each.difference:+.2f} (95 % interval {low:+.2f} to {high:+.2f}); of "
+            f"{each.replicates} starts {each.gained} succeed only with the first, {each.lost} only "
+            "with the second",
+        )
 
 
 def _arms(panel: FitPanel, console: Console) -> None:

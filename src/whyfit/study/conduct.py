@@ -9,8 +9,8 @@ from whyfit.errors import Interrupted
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding
 from whyfit.records.recipe import Recipe
-from whyfit.records.study import Plan, Study
-from whyfit.study import blame, judge, verdict
+from whyfit.records.study import BASELINE, Arm, Plan, Study
+from whyfit.study import asked, blame, judge, verdict
 from whyfit.study.plan import DEFAULT_BUDGET, make_plan
 from whyfit.study.run import Laboratory, Report
 from whyfit.study.search import search
@@ -18,12 +18,17 @@ from whyfit.study.search import search
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """What a person may set: seconds, tolerance, seed, and factors that a fix may not touch."""
+    """What a person may set: seconds, tolerance, seed, and factors that a fix may not touch.
+
+    Where they name `arms`, these alone are trained, so many `replicates` of each.
+    """
 
     budget: float = DEFAULT_BUDGET
     tolerance: float | None = None
     seed: int = 0
     kept: tuple[str, ...] = ()
+    arms: tuple[Arm, ...] = ()
+    replicates: int = asked.DEFAULT_REPLICATES
 
 
 def conduct(
@@ -46,6 +51,8 @@ def conduct(
         kept=options.kept,
     )
     laboratory = Laboratory(evidence.fit, recipe, plan, executor, report)
+    if options.arms:
+        return _asked(laboratory, findings, plan, options)
     succeeded = evidence.fit.unexplained_variance <= plan.criterion.tolerance
     try:
         judge.train_baseline(laboratory)
@@ -77,6 +84,31 @@ def _baseline_only(
         reason = "most starts of the unchanged script succeed"
     said = (verdict.luck(laboratory, evidence), *verdict.not_tested(findings, reason))
     return Study(plan, laboratory.everything(), (), said, (), None, None, (), _work(laboratory))
+
+
+def _asked(
+    laboratory: Laboratory, findings: tuple[Finding, ...], plan: Plan, options: StudyOptions
+) -> Study:
+    """The arms that were asked for; one alone is compared with the script as it is."""
+    arms = tuple(dict.fromkeys(options.arms))
+    if len(arms) == 1 and arms != (BASELINE,):
+        arms = (*arms, BASELINE)
+    try:
+        compared = asked.compare_arms(laboratory, arms, options.replicates)
+    except Interrupted:
+        compared = ()
+    untested = verdict.not_tested(findings, "only the arms asked for were trained")
+    return Study(
+        plan,
+        laboratory.everything(),
+        (),
+        untested,
+        (),
+        None,
+        None,
+        work=_work(laboratory),
+        asked=compared,
+    )
 
 
 def _full(

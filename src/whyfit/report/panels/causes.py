@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from whyfit.records.diagnosis import FitDiagnosis
 from whyfit.records.evidence import finite
 from whyfit.records.finding import Finding
-from whyfit.records.study import Arm, Cause, Comparison
+from whyfit.records.study import Arm, Cause, Comparison, Study
 from whyfit.report.panels.arms import ArmIndex
 from whyfit.report.panels.values import Number, Pair, pair
+from whyfit.study.asked import written
 from whyfit.study.words import describe
 
 
@@ -67,7 +68,8 @@ class ConversePanel:
 class CausePanel:
     """What is said of one suspected fault, and the numbers behind it.
 
-    `observed_as` is the message of the finding, where a rule saw the fault in this fit.
+    `observed_as` is the message of the finding, where a rule saw the fault in this fit. `reproduce` are
+    the options of `whyfit run` that train the arms of the first comparison alone again.
     """
 
     cause: str
@@ -78,6 +80,7 @@ class CausePanel:
     comparisons: tuple[ComparisonPanel, ...]
     observed_as: str = ""
     converse: ConversePanel | None = None
+    reproduce: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def causes(said: FitDiagnosis, index: ArmIndex) -> tuple[CausePanel, ...]:
             tuple(_comparison(each, index) for each in cause.comparisons),
             messages.get(cause.slug, "") if cause.observed else "",
             _converse(cause, index),
+            _reproduce(cause, index),
         )
         for cause in said.study.causes
     )
@@ -157,6 +161,25 @@ def _converse(cause: Cause, index: ArmIndex) -> ConversePanel | None:
     best = cause.comparisons[0]
     words = put_back(best.with_, best.without)
     return ConversePanel(index.of(best.with_), index.of(best.without), words)
+
+
+def _reproduce(cause: Cause, index: ArmIndex) -> tuple[str, ...]:
+    """Nothing where the arms were compared on the selection seeds, which no option names."""
+    if not cause.comparisons:
+        return ()
+    first = cause.comparisons[0]
+    pair_of = (first.with_, first.without)
+    if any(index.panels[index.of(each)].phase != "confirmation" for each in pair_of):
+        return ()
+    arms = [part for each in pair_of for part in ("--arm", written(each))]
+    return ("--replicates", str(first.replicates), *arms)
+
+
+def asked(study: Study | None, index: ArmIndex) -> tuple[ComparisonPanel, ...] | None:
+    """The comparisons of the arms that a person named, None where they named none."""
+    if study is None or study.asked is None:
+        return None
+    return tuple(_comparison(each, index) for each in study.asked)
 
 
 def put_back(held: Arm, without: Arm) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whyfit.report.panels.arms import ArmPanel, ControlsPanel, EffectPanel, FrontPanel
-from whyfit.report.panels.causes import BlamedPanel, CausePanel, FindingPanel
+from whyfit.report.panels.causes import BlamedPanel, CausePanel, ComparisonPanel, FindingPanel
 from whyfit.report.panels.curve import CurvePanel, InputsPanel, SamplesPanel
 from whyfit.report.panels.evidence import CapacityPanel, DataPanel, NetworkPanel, PlanPanel
 from whyfit.report.panels.fixes import FixPanel
@@ -52,7 +52,9 @@ class ConclusionsPanel:
 
 @dataclass(frozen=True)
 class FitPanel:
-    """All of one fit's report. `captions` say what each figure shows, by the figure's name."""
+    """All of one fit's report. `captions` say what each figure shows, by the figure's name. `asked`
+    compares the first of the arms that a person named with the others, None where they named none.
+    """
 
     framework: str
     line: int
@@ -91,3 +93,4 @@ class FitPanel:
     plan: PlanPanel | None
     conclusions: ConclusionsPanel = field(default_factory=ConclusionsPanel)
     captions: dict[str, str] = field(default_factory=dict)
+    asked: tuple[ComparisonPanel, ...] | None = None

@@ -123,6 +123,7 @@ def fit_panel(said: FitDiagnosis) -> FitPanel:
         notes=study.notes if study else (),
         warnings=fit.warnings[:MOST_WARNINGS],
         plan=evidence.plan(study),
+        asked=causes.asked(study, index),
     )
     return replace(panel, conclusions=conclusions(panel), captions=captions(panel))
 
