@@ -1,4 +1,4 @@
-"""Remake what the README shows of the starting case: the stored report, the text, the screenshots.
+"""Remake what is shown of the starting case: report, golden file of the figures, README, screenshots.
 
     python scripts/make_readme.py           # runs whyfit on examples/sine_relu.py (about a minute)
     python scripts/make_readme.py --stored  # from the stored report, after a change of the views
@@ -19,6 +19,10 @@ from pathlib import Path
 from rich.console import Console
 
 from whyfit.report import html, panels, text
+from whyfit.report.figures import figures
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.report import shapes
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "examples" / "sine_relu.py"
@@ -27,7 +31,11 @@ IMAGES = ROOT / "docs" / "images"
 COMMAND = ("run", "--fast", "--seed", "1", SCRIPT.name)
 BEGIN, END = "<!-- starting case: made by scripts/make_readme.py -->\n```\n", "```\n<!-- end -->"
 CHROMIUM = "/usr/bin/chromium"
-SHOTS = ((1280, 900, "light"), (360, 780, "dark"))
+SHOTS = tuple(
+    (width, height, scheme)
+    for width, height in ((1280, 900), (360, 780))
+    for scheme in ("light", "dark")
+)
 
 
 def main() -> None:
@@ -37,6 +45,9 @@ def main() -> None:
     report = panels.from_json(STORED.read_bytes())
     readme = ROOT / "README.md"
     readme.write_text(with_text(readme.read_text(), shown_text(report)))
+    shapes.write(
+        {name: shapes.shapes(each.svg) for name, each in figures(report.fits[0], "fit1").items()}
+    )
     screenshots(html.render(report))
 
 
@@ -87,11 +98,12 @@ def screenshots(page: str) -> None:
 
 
 def _shrink(path: Path) -> None:
-    """Few colours are enough for lines and text."""
+    """Few colours are enough for lines and text, if rare ones are kept: thin lines have them."""
     from PIL import Image
 
     with Image.open(path) as image:
-        image.convert("RGB").quantize(48).save(path, optimize=True)
+        colours = image.convert("RGB").quantize(96, Image.Quantize.MAXCOVERAGE)
+        colours.save(path, optimize=True)
 
 
 def _clip(tab: object, width: int) -> dict[str, float]:

@@ -1,22 +1,31 @@
-"""Drawing: sketches against their golden files, figures by what they hold.
+"""Drawing: sketches and figures against their golden files, and what every figure must hold.
 
-matplotlib's SVG differs between its versions, so figures are not compared byte by byte with a file; that
-the same panels give the same bytes is tested with the page.
+That the same panels give the same bytes is tested with the page.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.report import shapes
 from tests.report.situations import report_named
+from whyfit.report import panels
 from whyfit.report.drawing import canvas, curves, sketch
 from whyfit.report.figures import figures
 
+STORED = Path(__file__).parent / "starting_case.json"
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def golden_figures(report):
+    return {
+        name: shapes.shapes(figure.svg) for name, figure in figures(report.fits[0], "fit1").items()
+    }
 
 
 def sketches() -> dict[str, str]:
@@ -79,6 +88,28 @@ def test_figures_hold_what_they_should():
     assert "data-frame=" in made["fit"].svg
     assert all(figure.caption and figure.keys for figure in made.values())
     assert made["parts"].rows[0][0] == "0"
+
+
+def test_figures_show_what_the_golden_file_has():
+    drawn = golden_figures(panels.from_json(STORED.read_bytes()))
+    kept = json.loads(shapes.GOLDEN.read_text())
+    assert drawn.keys() == kept.keys()
+    different = [name for name in kept if not shapes.same(json_of(drawn[name]), kept[name])]
+    assert not different
+
+
+def json_of(shown):
+    return json.loads(json.dumps(shown))
+
+
+def test_a_figure_that_loses_a_line_or_moves_it_is_noticed():
+    kept = json.loads(shapes.GOLDEN.read_text())
+    moved = json_of(kept["fit"])
+    assert shapes.same(moved, kept["fit"])
+    moved["lines"][0]["ends"][1] += 10.0
+    assert not shapes.same(moved, kept["fit"])
+    assert not shapes.same({**kept["fit"], "lines": kept["fit"]["lines"][1:]}, kept["fit"])
+    assert not shapes.same({**kept["fit"], "texts": ["?"]}, kept["fit"])
 
 
 def test_figures_of_several_inputs():
