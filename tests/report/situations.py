@@ -53,6 +53,13 @@ def several_inputs() -> Fit:
     return fit_of(recipe((6,), kernel=HE, inputs=3, epochs=3), x, x[:, :1] * x[:, 1:2])
 
 
+def several_outputs() -> Fit:
+    x, y = sine(200, -1.0, 1.0)
+    easy, hard = x, np.sin(9.0 * x)
+    made = recipe((5,), kernel=HE, outputs=3, rate=0.02, epochs=20)
+    return fit_of(made, x, np.hstack([y, easy, hard]))
+
+
 def diverged() -> Fit:
     x, y = sine(100)
     return fit_of(recipe((6,), kernel=HE, rate=1e20, epochs=5), x, y)
@@ -78,7 +85,16 @@ def constant_target() -> Fit:
 
 FITS = {
     each.__name__: each
-    for each in (dead, healthy, deep, several_inputs, diverged, unsupported, constant_target)
+    for each in (
+        dead,
+        healthy,
+        deep,
+        several_inputs,
+        several_outputs,
+        diverged,
+        unsupported,
+        constant_target,
+    )
 }
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib import resources
+from itertools import pairwise
 
 import jsonschema
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.report.situations import NAMES, diverged, report_named, report_of
 from whyfit.report import panels
 from whyfit.report.panels import Report, arms, causes
-from whyfit.report.panels.arms import ArmPanel
+from whyfit.report.panels.arms import ArmPanel, modes
+from whyfit.report.panels.captions import separates
 
 CONTRACT = {"schema_version", "whyfit_version", "script", "environment", "fits"}
 FIT_CONTRACT = {
@@ -231,3 +235,47 @@ def test_figures_that_are_no_png_are_left_out():
     )
     assert [(each.width, each.height) for each in report.figures] == [(640, 480)]
     assert "2 of the script's plots" in report.notes[0]
+
+
+def test_each_of_several_outputs_is_scored_by_itself():
+    fit = report_named("several_outputs").fits[0]
+    assert [each.output for each in fit.outputs] == [1, 2, 3]
+    worst = max(fit.outputs, key=lambda each: each.unexplained_variance or 0.0)
+    assert worst.output == 3
+    assert f"output {worst.output}" in fit.captions["outputs"]
+    assert report_named("deep").fits[0].outputs == ()
+
+
+@given(st.lists(st.one_of(st.floats(1e-6, 10.0), st.just(float("inf"))), min_size=1, max_size=200))
+def test_every_start_is_in_one_group_and_groups_do_not_touch(values):
+    found = modes(np.array(values), 0.05)
+    assert sum(each.replicates for each in found) == len(values)
+    assert sum(each.successes for each in found) == sum(each <= 0.05 for each in values)
+    ended = [each for each in found if each.high is not None and each.low is not None]
+    for one, other in pairwise(ended):
+        assert other.low > 1.4 * one.high
+
+
+def test_groups_of_starts_are_told_apart():
+    random = np.random.default_rng(0)
+    values = np.concatenate(
+        [random.normal(0.006, 0.0002, 300), random.normal(0.32, 0.01, 90), [0.1], [np.inf] * 10]
+    )
+    found = modes(random.permutation(values), 0.05)
+    assert [each.replicates for each in found] == [300, 91, 10]
+
+
+@pytest.mark.parametrize(
+    ("rows", "separated"),
+    [
+        (((1, 100, 2), (2, 100, 50), (3, 100, 98)), True),  # the more live units, the better
+        (((1, 100, 50), (2, 100, 52), (3, 100, 49)), False),
+        (((30, 1, 1), (34, 18, 16), (39, 2, 2)), False),
+        (((1, 10, 10), (2, 10, 10)), False),  # no failure to tell from
+        (((4, 64, 20),), False),
+    ],
+)
+def test_live_units_are_shown_where_they_tell_success_from_failure(rows, separated: bool):
+    table = tuple(arms.LiveUnitsPanel(*row, median_unexplained_variance=0.1) for row in rows)
+    arm = replace(report_named("starting_case").fits[0].arms[0], by_live_units=table)
+    assert separates(arm) == separated

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+from scipy import stats
+
+from whyfit.report.panels.arms import ArmPanel
 from whyfit.report.panels.conclusions import number
 from whyfit.report.panels.fit import FitPanel
 from whyfit.report.panels.values import percent, several
@@ -28,6 +32,7 @@ def captions(panel: FitPanel) -> dict[str, str]:
         "agreement": _agreement(panel),
         "by_input": _by_input(panel),
         "slices": _slices(panel),
+        "outputs": _outputs(panel),
     }
     return {name: text for name, text in made.items() if text}
 
@@ -156,6 +161,17 @@ def _multiples(panel: FitPanel) -> str:
     )
 
 
+def _outputs(panel: FitPanel) -> str:
+    scored = [each for each in panel.outputs if each.unexplained_variance is not None]
+    if not scored:
+        return ""
+    worst = max(scored, key=lambda each: each.unexplained_variance or 0.0)
+    return (
+        f"Each output by itself. The worst is output {worst.output}, of whose variance "
+        f"{percent(worst.unexplained_variance)} is unexplained."
+    )
+
+
 def _outcomes(panel: FitPanel) -> str:
     baseline = next((arm for arm in panel.arms if not arm.changes), None)
     if baseline is None or not baseline.strip:
@@ -183,11 +199,23 @@ def _dose(panel: FitPanel) -> str:
 
 
 def dose_arm(panel: FitPanel) -> int | None:
-    """The fix within which the number of live units at the start varies, or None."""
-    for fix in panel.fixes:
-        if len(panel.arms[fix.arm].by_live_units) > 1:
-            return fix.arm
-    return None
+    """The fix in which live units at the start tell successes from failures, or None."""
+    return next((fix.arm for fix in panel.fixes if separates(panel.arms[fix.arm])), None)
+
+
+SEPARATED = 0.01
+"""At this level of the rank test (Mann & Whitney 1947) chance makes a table for one arm in a hundred."""
+
+
+def separates(arm: ArmPanel) -> bool:
+    """Whether the starts that succeed have more live units, or fewer, than those that fail."""
+    rows = arm.by_live_units
+    live = np.array([row.live_units for row in rows])
+    good = np.repeat(live, [row.successes for row in rows])
+    bad = np.repeat(live, [row.replicates - row.successes for row in rows])
+    if len(live) < 2 or not len(good) or not len(bad):
+        return False
+    return float(stats.mannwhitneyu(good, bad).pvalue) < SEPARATED
 
 
 def _front(panel: FitPanel) -> str:

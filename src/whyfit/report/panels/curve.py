@@ -38,6 +38,19 @@ class CurvePanel:
 
 
 @dataclass(frozen=True)
+class OutputPanel:
+    """One of several outputs, counted from 1: what is left of its own variance, and its curves in the
+    person's own units at the places `x`, empty for several inputs.
+    """
+
+    output: int
+    unexplained_variance: Number
+    x: Series
+    target: Series
+    fit: Series
+
+
+@dataclass(frozen=True)
 class ArmSamplesPanel:
     """Curves of some replicates of an arm, and what each leaves unexplained."""
 
@@ -80,6 +93,34 @@ def curve(said: FitDiagnosis) -> CurvePanel | None:
         fit.x.shape[1],
         fit.y.shape[1],
         _witness(said),
+    )
+
+
+MOST_OUTPUTS = 24
+
+
+def outputs(said: FitDiagnosis) -> tuple[OutputPanel, ...]:
+    """Every output by itself, as far as they can be shown; nothing where there is one."""
+    fit, rows = said.evidence.fit, said.rows
+    if fit.predictions is None or fit.y.shape[1] < 2:
+        return ()
+    target, predicted = fit.in_target_units(fit.y), fit.in_target_units(fit.predictions)
+    at = rows[thinned(np.arange(len(rows)), MOST_SAMPLE_POINTS)]
+    if fit.x.shape[1] > 1:
+        at = at[:0]
+    x = series(fit.in_input_units(fit.x)[at, 0], 5)
+    variance = np.var(target, axis=0)
+    with np.errstate(all="ignore"):
+        left = np.mean((target - predicted) ** 2, axis=0) / variance
+    return tuple(
+        OutputPanel(
+            each + 1,
+            rounded(float(left[each])),
+            x,
+            series(target[at, each], 4),
+            series(predicted[at, each], 4),
+        )
+        for each in range(min(MOST_OUTPUTS, fit.y.shape[1]))
     )
 
 

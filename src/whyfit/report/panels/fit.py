@@ -7,7 +7,7 @@ from typing import Any
 
 from whyfit.report.panels.arms import ArmPanel, ControlsPanel, EffectPanel, FrontPanel
 from whyfit.report.panels.causes import BlamedPanel, CausePanel, ComparisonPanel, FindingPanel
-from whyfit.report.panels.curve import CurvePanel, InputsPanel, SamplesPanel
+from whyfit.report.panels.curve import CurvePanel, InputsPanel, OutputPanel, SamplesPanel
 from whyfit.report.panels.evidence import CapacityPanel, DataPanel, NetworkPanel, PlanPanel
 from whyfit.report.panels.fixes import FixPanel
 from whyfit.report.panels.training import TrainingPanel
@@ -94,3 +94,4 @@ class FitPanel:
     conclusions: ConclusionsPanel = field(default_factory=ConclusionsPanel)
     captions: dict[str, str] = field(default_factory=dict)
     asked: tuple[ComparisonPanel, ...] | None = None
+    outputs: tuple[OutputPanel, ...] = ()

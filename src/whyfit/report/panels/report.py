@@ -115,6 +115,7 @@ def fit_panel(said: FitDiagnosis) -> FitPanel:
         curve=curve.curve(said),
         samples=curve.samples(said, index),
         inputs=curve.inputs(said),
+        outputs=curve.outputs(said),
         contributions=units.contributions(said),
         training=training.training(said),
         data=evidence.data(measured),
