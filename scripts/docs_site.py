@@ -1,8 +1,8 @@
-"""A hook of mkdocs: links from the documentation to files of the repository work on the site too.
+"""A hook of mkdocs: links into the repository work on the site too, and stored reports become pages.
 
 Such files (a rule's cases, its source) are copied to the site beneath `sources/`, and a link that leaves
 `docs/` for the repository leads there. A link to what is not copied stays as it is, and the strict build
-complains of it.
+complains of it. The reports of the gallery are kept as JSON and made into HTML here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
+from whyfit.report import html, panels
+
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("cases", "examples", "benchmarks", "src/whyfit/rules")
+GALLERY = re.compile(r"gallery/\w+\.json")
 KINDS = (".py", ".md", ".json")
 
 
@@ -26,6 +29,11 @@ def on_files(files: Files, config: Any) -> Files:
                 name = f"sources/{path.relative_to(ROOT).as_posix()}"
                 # As text, so that a browser shows it and no page is made of it.
                 files.append(File.generated(config, f"{name}.txt", abs_src_path=str(path)))
+    for file in [each for each in files if GALLERY.fullmatch(each.src_uri)]:
+        files.remove(file)
+        report = panels.from_json(file.content_bytes)
+        name = file.src_uri.removesuffix(".json") + ".html"
+        files.append(File.generated(config, name, content=html.render(report)))
     return files
 
 

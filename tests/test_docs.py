@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from benchmarks.development_cases import CASES
+from scripts import gallery
 from scripts.docs_site import to_copies
+from whyfit.report import panels
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -30,3 +33,14 @@ def test_pages_name_files_that_are_there(page: Path):
     """The strict build checks links among pages; this one also those into the repository."""
     for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_the_gallery_shows_what_is_stored():
+    assert (gallery.FOLDER / "index.md").read_text() == gallery.page()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_case_of_the_gallery_has_its_report(case):
+    stored = panels.from_json(gallery.stored(case).read_bytes())
+    assert stored.script == case.script.name
+    assert stored.fits
