@@ -9,6 +9,7 @@ import pytest
 from benchmarks.development_cases import CASES
 from scripts import gallery
 from scripts.docs_site import to_copies
+
 from whyfit.report import panels
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,0 +1,62 @@
+"""The command line: one file a command.
+
+whyfit run [options] script.py [args...]     options end at the script
+whyfit explain RULE | rules | report FILE.json | check FILE.json | compare A.json B.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from whyfit._version import __version__
+from whyfit.cli import check, compare, report, rules, run
+from whyfit.cli.streams import complain
+from whyfit.errors import ScriptSyntaxError, WhyfitError
+
+COMMANDS = (run, rules, report, compare, check)
+"""Modules of commands, in the order in which help lists them; each has `add`."""
+
+USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point: parse, run, exit with the script's own status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    sys.exit(dispatch(arguments))
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Do what the arguments ask for and return the exit status."""
+    if arguments and arguments[0].endswith(".py"):
+        complain(f"did you mean: whyfit run {' '.join(arguments)}")
+        return USAGE
+    options = _parser().parse_args(arguments)
+    options.given = arguments
+    if options.command is None:
+        _parser().print_help()
+        return USAGE
+    try:
+        return int(options.handler(options))
+    except ScriptSyntaxError as error:
+        complain(str(error))
+        return 1
+    except WhyfitError as error:
+        complain(str(error))
+        return USAGE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="whyfit", description="Why your neural network fits like that, proven."
+    )
+    parser.add_argument("--version", action="version", version=f"whyfit {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
