@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from whyfit.records.finding import Change
 from whyfit.records.study import Outcomes, arm
-from whyfit.study.effects import compare, difference_interval, rate_interval, shapley
+from whyfit.study.effects import (
+    ERROR_OF_A_LOOK,
+    LOOKS,
+    compare,
+    difference_interval,
+    rate_interval,
+    score,
+    shapley,
+)
 
 A, B, C = Change("activation", "tanh"), Change("units", "8"), Change("epochs", "10")
 
@@ -34,15 +44,70 @@ def test_rate_interval_covers(rate: float, n: int):
     assert np.mean(inside) >= 0.94
 
 
-@pytest.mark.parametrize(("up", "down"), [(0.0, 0.0), (0.02, 0.02), (0.1, 0.05), (0.5, 0.1)])
+def test_looking_four_times_costs_no_coverage():
+    """The chance that any of the four intervals misses the rate, summed over all courses."""
+    missing = []
+    for rate in np.linspace(0.002, 0.5, 40):
+        chance, before, missed = np.array([1.0]), 0, 0.0
+        for n in LOOKS:
+            steps = stats.binom.pmf(np.arange(n - before + 1), n - before, rate)
+            chance, before = np.convolve(chance, steps), n
+            low, high = _bounds(n)
+            out = (rate < low) | (rate > high)
+            missed += chance[out].sum()
+            chance[out] = 0.0
+        missing.append(missed)
+    assert 0.045 < max(missing) <= 0.05  # no more than allowed, and no wider than need be
+
+
+@cache
+def _bounds(n: int) -> tuple[np.ndarray, np.ndarray]:
+    found = [rate_interval(count, n, 1.0 - ERROR_OF_A_LOOK) for count in range(n + 1)]
+    return np.array([each.low for each in found]), np.array([each.high for each in found])
+
+
+@pytest.mark.parametrize(
+    ("up", "down"), [(0.0, 0.0), (0.02, 0.02), (0.1, 0.05), (0.1, 0.0), (0.14, 0.04)]
+)
 def test_difference_interval_covers(up: float, down: float):
-    random = np.random.default_rng(0)
-    draws = random.multinomial(64, [up, down, 1 - up - down], 3000)
-    inside = []
-    for gained, lost, _same in draws:
-        found = difference_interval(int(gained), int(lost), 64, 0.95)
-        inside.append(found.low <= up - down <= found.high)
-    assert np.mean(inside) >= 0.935
+    """Exact, over all outcomes of 64 pairs: both ends, at the confidence of one look and of sixty."""
+    gained, lost = np.meshgrid(np.arange(65), np.arange(65), indexing="ij")
+    possible = gained + lost <= 64
+    pairs = np.stack([gained[possible], lost[possible]], axis=1)
+    chance = stats.multinomial.pmf(
+        np.column_stack([pairs, 64 - pairs.sum(axis=1)]), 64, [up, down, 1 - up - down]
+    )
+    pairs, chance = pairs[chance > 1e-7], chance[chance > 1e-7]
+    for error in (ERROR_OF_A_LOOK, 0.05 / 60):
+        found = [difference_interval(int(one), int(other), 64, 1 - error) for one, other in pairs]
+        above = sum(p for p, each in zip(chance, found, strict=True) if each.low > up - down + 1e-9)
+        below = sum(
+            p for p, each in zip(chance, found, strict=True) if each.high < up - down - 1e-9
+        )
+        assert above + below <= 1.1 * error
+        if up - down == pytest.approx(0.1):  # what refutes is an upper end below 0.10
+            assert below <= error / 2
+        if up == down:  # and what helps is a lower end above 0
+            assert above <= error / 2
+
+
+def test_difference_interval_is_that_of_its_score_test():
+    for gained, lost, n in ((9, 16, 44), (0, 0, 64), (40, 0, 64), (3, 1, 512)):
+        found = difference_interval(gained, lost, n, 0.95)
+        assert score(gained, lost, n, found.low) == pytest.approx(1.96, abs=1e-3)
+        assert score(gained, lost, n, found.high) == pytest.approx(-1.96, abs=1e-3)
+        other = difference_interval(lost, gained, n, 0.95)
+        assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
+    # Against no difference the score is McNemar's.
+    assert score(9, 16, 44, 0.0) == pytest.approx((9 - 16) / np.sqrt(25))
+
+
+def test_difference_interval_where_all_or_none_differ():
+    assert difference_interval(64, 0, 64, 0.95).high == 1.0
+    assert difference_interval(0, 64, 64, 0.95).low == -1.0
+    nothing = difference_interval(0, 0, 64, 0.95)
+    assert nothing.low == -nothing.high
+    assert nothing.high < 0.1
 
 
 def test_compare_pairs_replicates():

@@ -164,13 +164,16 @@ class SufficientSet:
 
 @dataclass(frozen=True)
 class Cause:
-    """What is said of one suspected fault; `comparisons` are the numbers behind the status."""
+    """What is said of one suspected fault; `comparisons` are the numbers behind the status, which for
+    one that is `proven` only illustrate it.
+    """
 
     slug: str
     status: CauseStatus
     sentence: str
     observed: bool
     comparisons: tuple[Comparison, ...] = ()
+    proven: bool = False
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _answer(
     member = [
         (held, change, comparison)
         for (held, change, spared), comparison in judged.converse.items()
-        if change in changes and spared is None and comparison.interval.low > 0.0
+        if change in changes and spared is None and judged.proves(comparison)
     ]
     if member:
         held, change, comparison = max(member, key=lambda each: each[2].difference)
@@ -88,7 +88,7 @@ def _answer(
         if open_one is not None and not proof:
             return answer("undecided", alone_only(said, open_one), *tested)
         return answer("no", f"No: {proof}{said}", *tested)
-    helps = [each for each in tested if each.interval.low > 0.0]
+    helps = [each for each in tested if judged.helps(each)]
     if helps:
         best = max(helps, key=lambda each: each.difference)
         what = phrase(next(change for change in best.with_ if change in changes))
@@ -99,7 +99,7 @@ def _answer(
             f"to {counts_of(laboratory, best.with_)}{given(best.without)}.",
             *tested,
         )
-    harms = [each for each in tested if each.interval.high < 0.0]
+    harms = [each for each in tested if judged.harms(each)]
     if harms:
         worst = min(harms, key=lambda each: each.difference)
         what = phrase(next(change for change in worst.with_ if change in changes))

@@ -53,6 +53,12 @@ def conduct(
     laboratory = Laboratory(evidence.fit, recipe, plan, executor, report)
     if options.arms:
         return _asked(laboratory, findings, plan, options)
+    return conduct_in(laboratory, evidence, findings)
+
+
+def conduct_in(laboratory: Laboratory, evidence: Evidence, findings: tuple[Finding, ...]) -> Study:
+    """The study in a laboratory that is ready: its plan, its seeds and its way of training."""
+    plan = laboratory.plan
     succeeded = evidence.fit.unexplained_variance <= plan.criterion.tolerance
     try:
         judge.train_baseline(laboratory)

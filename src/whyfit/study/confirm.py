@@ -25,7 +25,7 @@ from whyfit.records.study import (
     arm,
 )
 from whyfit.study import factors
-from whyfit.study.effects import compare, rate_interval
+from whyfit.study.effects import compare, outcome_interval
 
 MOST_FIXES = 5
 ROBUST_RATE = 0.95
@@ -163,7 +163,7 @@ def _status(runs: FrameworkRuns, outcomes: Outcomes) -> FixStatus:
     """
     if runs.successes == 0:
         return "promising"
-    engine = rate_interval(outcomes.successes, outcomes.replicates)
+    engine = outcome_interval(outcomes)
     nearest = min(max(runs.successes / runs.runs, engine.low), engine.high)
     compatible = stats.binomtest(runs.successes, runs.runs, nearest).pvalue >= 0.05
     return "verified" if compatible else "promising"

@@ -1,8 +1,9 @@
 """Judging candidates on fresh seeds: which sets are sufficient, and what each change does.
 
 Everything here runs on the confirmation seeds, which no choice has seen. Replicates are added in
-rounds until the intervals decide or the most allowed is reached; the error of an interval is shared
-among the rounds, so that looking several times costs nothing of its coverage (Bonferroni).
+rounds until the intervals decide or the most allowed is reached; the intervals hold at all these looks
+together (see `effects`). Converses are corrected for all that the candidates allow, a number that is
+known before a confirmation seed is touched: which of them are looked at depends on the outcomes.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ import numpy as np
 
 from whyfit.records.finding import Change
 from whyfit.records.study import BASELINE, Arm, Comparison, Shapley, SufficientSet, arm
-from whyfit.study.effects import compare, rate_interval, shapley
+from whyfit.study.effects import LOOKS, clearly_differs, compare, outcome_interval, shapley
 from whyfit.study.factors import compatible
 from whyfit.study.run import Laboratory
 from whyfit.study.search import PAIR, Found, with_one_more
 
-ROUNDS = (64, 128, 256, 512)
 BASELINE_ROUNDS = (128, 512)
 REFUTED_BELOW = 0.10
 """A change that moves the success rate by less than this is not why the fit failed."""
@@ -37,6 +37,8 @@ RANDOM_SETS = 16
 
 Key = TypeVar("Key")
 Arms = tuple[Arm, ...]
+Converse = tuple[Arm, Change, Change | None]
+"""A set, the change that is taken out of it, and what takes its place."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +47,42 @@ class Judged:
 
     `sets` are the sufficient ones; `representatives` the minimal ones that count, one for each
     combination of factors; `converse` what taking a change out of a counting set does, by (set, change,
-    what takes its place); `alone` and `inside` what adding a change to the baseline or to a
-    representative does; `notes` what the budget left out.
+    what takes its place), and `converses` how many of these were possible; `alone` and `inside` what
+    adding a change to the baseline or to a representative does; `notes` what the budget left out.
     """
 
     sets: tuple[SufficientSet, ...]
     representatives: tuple[Arm, ...]
-    converse: dict[tuple[Arm, Change, Change | None], Comparison]
+    converse: dict[Converse, Comparison]
+    converses: int
     alone: dict[Change, Comparison]
     inside: dict[tuple[Arm, Change], Comparison]
     notes: tuple[str, ...] = ()
+
+    def proves(self, comparison: Comparison) -> bool:
+        """Whether taking a change out surely lowers the success rate, all converses considered."""
+        low = comparison.interval.low
+        return low > 0.0 and clearly_differs(comparison, self.converses)
+
+    def helps(self, comparison: Comparison) -> bool:
+        """Whether adding a change surely raises the success rate, all additions considered."""
+        additions = len(self.alone) + len(self.inside)
+        return comparison.difference > 0.0 and clearly_differs(comparison, additions)
+
+    def harms(self, comparison: Comparison) -> bool:
+        """Whether adding a change surely lowers the success rate, all additions considered."""
+        additions = len(self.alone) + len(self.inside)
+        return comparison.difference < 0.0 and clearly_differs(comparison, additions)
 
 
 def judge(laboratory: Laboratory, found: Found) -> Judged:
     """Decide sufficiency, minimality, converses and the effect of every change."""
     notes = list(found.notes)
-    sets = _sufficient_sets(laboratory, found.candidates, notes)
+    related = _related(laboratory, found.candidates, notes)
+    sets = _sufficient_sets(laboratory, related)
     representatives = _representatives(laboratory, sets)
-    converse = _converses(laboratory, sets)
+    converses = len(_taken_out(laboratory, related))
+    converse = _converses(laboratory, sets, converses)
     alone = _effects(
         laboratory,
         {change: (arm(change), BASELINE) for change in _tried_alone(laboratory)},
@@ -80,7 +100,7 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     )
     _replacements(laboratory, representatives)
     sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
-    return Judged(sets, representatives, converse, alone, inside, tuple(notes))
+    return Judged(sets, representatives, converse, converses, alone, inside, tuple(notes))
 
 
 def _rate(laboratory: Laboratory, changes: Arm) -> float:
@@ -102,17 +122,16 @@ def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int
     return chosen
 
 
-def _sufficient_sets(
+def _related(
     laboratory: Laboratory, candidates: tuple[Arm, ...], notes: list[str]
-) -> tuple[SufficientSet, ...]:
-    """Candidates that reach the target on fresh seeds, with minimality by their parts."""
-    target = laboratory.plan.target_rate
+) -> tuple[Arm, ...]:
+    """The candidates that the budget allows to judge, with their parts."""
     related: dict[Arm, None] = {}
     allowance = SHARE_OF_CANDIDATES * laboratory.remaining
     left_out = 0
     for changes in candidates[:MOST_SETS]:
         family = dict.fromkeys((changes, *_parts(changes)))
-        price = laboratory.price(family.keys() - related.keys(), ROUNDS[0], "confirmation")
+        price = laboratory.price(family.keys() - related.keys(), LOOKS[0], "confirmation")
         if price > allowance:
             left_out += 1
             continue
@@ -123,6 +142,12 @@ def _sufficient_sets(
             f"{left_out} promising sets of changes were not judged on fresh seeds: "
             "they would take more than the budget"
         )
+    return tuple(related)
+
+
+def _sufficient_sets(laboratory: Laboratory, related: tuple[Arm, ...]) -> tuple[SufficientSet, ...]:
+    """Candidates that reach the target on fresh seeds, with minimality by their parts."""
+    target = laboratory.plan.target_rate
     _settle(laboratory, list(related), "candidates on fresh seeds")
     sufficient = [changes for changes in related if _rate(laboratory, changes) >= target]
     minimal = minimal_sets(sufficient, set(laboratory.plan.proposed))
@@ -172,14 +197,12 @@ def needless(changes: Arm, sufficient: Iterable[Arm], proposed: set[Change]) -> 
 def _settle(laboratory: Laboratory, arms: list[Arm], doing: str) -> None:
     """Add rounds to arms whose interval still holds the target rate."""
     target = laboratory.plan.target_rate
-    confidence = 1.0 - 0.05 / len(ROUNDS)
-    for replicates in ROUNDS:
+    for replicates in LOOKS:
         chosen = _affordable(laboratory, {changes: (changes,) for changes in arms}, replicates)
         laboratory.run(dict.fromkeys(chosen, replicates), "confirmation", doing)
         open_arms = []
         for changes in chosen:
-            outcomes = laboratory.outcomes(changes, "confirmation")
-            interval = rate_interval(outcomes.successes, outcomes.replicates, confidence)
+            interval = outcome_interval(laboratory.outcomes(changes, "confirmation"))
             if interval.low < target < interval.high:
                 open_arms.append(changes)
         arms = open_arms
@@ -207,19 +230,29 @@ def _representatives(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) ->
     return tuple(chosen)
 
 
-def _converses(
-    laboratory: Laboratory, sets: tuple[SufficientSet, ...]
-) -> dict[tuple[Arm, Change, Change | None], Comparison]:
-    """Every counting set against itself without each change, or the part of it a finding claims."""
-    pairs: dict[tuple[Arm, Change, Change | None], tuple[Arm, Arm]] = {}
-    for held in (each.changes for each in sets if each.counts):
+def _taken_out(laboratory: Laboratory, sets: Iterable[Arm]) -> dict[Converse, tuple[Arm, Arm]]:
+    """Every set beside itself without each change, or without the part of it that a finding claims."""
+    pairs: dict[Converse, tuple[Arm, Arm]] = {}
+    for held in sets:
         for out in held:
             rest = [change for change in held if change != out]
             pairs[held, out, None] = (held, arm(*rest))
             for claim in laboratory.plan.claims:
                 if claim.change == out and claim.spared is not None:
                     pairs[held, out, claim.spared] = (held, arm(*rest, claim.spared))
-    return _compared(laboratory, pairs, "taking each change back", _excludes_zero, len(pairs))
+    return pairs
+
+
+def _converses(
+    laboratory: Laboratory, sets: tuple[SufficientSet, ...], converses: int
+) -> dict[Converse, Comparison]:
+    """What taking each change out of each counting set does, corrected for all that were possible."""
+    pairs = _taken_out(laboratory, (each.changes for each in sets if each.counts))
+
+    def decided(comparison: Comparison) -> bool:
+        return clearly_differs(comparison, converses) and _excludes_zero(comparison)
+
+    return _compared(laboratory, pairs, "taking each change back", decided, converses)
 
 
 def _effects(
@@ -238,7 +271,7 @@ def _compared(
     """Paired comparisons, each with as many rounds as it takes to decide."""
     compared: dict[Key, Comparison] = {}
     waiting = dict(pairs)
-    for replicates in ROUNDS:
+    for replicates in LOOKS:
         chosen = _affordable(laboratory, waiting, replicates)
         arms = [each for key in chosen for each in waiting[key]]
         laboratory.run(dict.fromkeys(arms, replicates), "confirmation", doing)
@@ -247,7 +280,7 @@ def _compared(
             compared[key] = compare(
                 laboratory.outcomes(with_, "confirmation"),
                 laboratory.outcomes(without, "confirmation"),
-                max(1, corrections) * len(ROUNDS),
+                corrections,
             )
             if decided(compared[key]):
                 del waiting[key]
@@ -297,7 +330,7 @@ def has_room(laboratory: Laboratory, held: Arm) -> bool:
     raise the rate by REFUTED_BELOW, and none needs to be trained.
     """
     outcomes = laboratory.outcomes(held, "confirmation")
-    return rate_interval(outcomes.successes, outcomes.replicates).low < 1.0 - REFUTED_BELOW
+    return outcome_interval(outcomes).low < 1.0 - REFUTED_BELOW
 
 
 def _tried_alone(laboratory: Laboratory) -> list[Change]:
@@ -329,10 +362,7 @@ def train_baseline(laboratory: Laboratory) -> None:
         if replicates > BASELINE_ROUNDS[0] and price > 0.2 * laboratory.plan.budget:
             return
         laboratory.run({BASELINE: replicates}, "confirmation", "the script as it is, fresh seeds")
-        outcomes = laboratory.outcomes(BASELINE, "confirmation")
-        interval = rate_interval(
-            outcomes.successes, outcomes.replicates, 1.0 - 0.05 / len(BASELINE_ROUNDS)
-        )
+        interval = outcome_interval(laboratory.outcomes(BASELINE, "confirmation"))
         if interval.low > target or interval.high < REFUTED_BELOW:
             return
 

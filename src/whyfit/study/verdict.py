@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from scipy import stats
+
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Change, Finding
 from whyfit.records.recipe import Recipe
@@ -14,8 +18,8 @@ from whyfit.records.study import (
     Comparison,
 )
 from whyfit.study import factors
-from whyfit.study.effects import rate_interval
-from whyfit.study.judge import BASELINE_ROUNDS, REFUTED_BELOW, Judged, does_not_help
+from whyfit.study.effects import CONFIDENCE, outcome_interval, p_of_no_less
+from whyfit.study.judge import REFUTED_BELOW, Judged, does_not_help
 from whyfit.study.run import Laboratory
 from whyfit.study.tested import effects_of, helps_elsewhere, open_question
 from whyfit.study.words import (
@@ -25,6 +29,7 @@ from whyfit.study.words import (
     counts_of,
     equivalence_sentence,
     moves,
+    one_of_many,
     phrase,
     undecided_sentence,
 )
@@ -54,7 +59,7 @@ def causes(
     spoken_for = {
         change
         for (_held, change, _spared), comparison in judged.converse.items()
-        if comparison.interval.low > 0.0 and change in laboratory.plan.proposed
+        if judged.proves(comparison) and change in laboratory.plan.proposed
     }
     for change in laboratory.plan.levels:
         slug = _blamed_slug(change, laboratory.recipe)
@@ -69,15 +74,45 @@ def causes(
             claims = tuple(Claim(slug, other) for other in same)
             said.append(_by_rates(laboratory, judged, slug, claims, observed=False))
     said.append(luck(laboratory, evidence))
-    return tuple(said)
+    return without_false_discoveries(tuple(said))
+
+
+def without_false_discoveries(said: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    """The causes with only as many refuted as hold together: at most one in twenty of the refutations
+    of a study is false, on average.
+
+    A cause is refuted where all its comparisons are (intersection-union); the greatest of their p-values
+    is the cause's. Over the causes these are corrected by Benjamini & Hochberg (1995), which holds for
+    arms that share their starts (positive dependence: Benjamini & Yekutieli 2001).
+    """
+    rated = [cause for cause in said if cause.comparisons and not cause.proven]
+    if not rated:
+        return said
+    p_values = [
+        max(p_of_no_less(each, REFUTED_BELOW) for each in cause.comparisons)
+        if cause.status == "refuted"
+        else 1.0
+        for cause in rated
+    ]
+    corrected = stats.false_discovery_control(p_values)
+    lost = {
+        cause.slug
+        for cause, p_value in zip(rated, corrected, strict=True)
+        if cause.status == "refuted" and p_value > 1.0 - CONFIDENCE
+    }
+    return tuple(
+        replace(cause, status="undecided", sentence=one_of_many(cause.sentence, len(rated)))
+        if cause.slug in lost
+        else cause
+        for cause in said
+    )
 
 
 def luck(laboratory: Laboratory, evidence: Evidence) -> Cause:
     """Whether this run was an exception among starts of the same script."""
     baseline = laboratory.outcomes(BASELINE, "confirmation")
     succeeded = evidence.fit.unexplained_variance <= laboratory.plan.criterion.tolerance
-    confidence = 1.0 - 0.05 / len(BASELINE_ROUNDS)
-    interval = rate_interval(baseline.successes, baseline.replicates, confidence)
+    interval = outcome_interval(baseline)
     target = laboratory.plan.target_rate
     count = f"{baseline.successes} of {baseline.replicates} fresh starts of the unchanged script"
     slug = "lucky-start" if succeeded else "unlucky-start"
@@ -101,7 +136,7 @@ def luck(laboratory: Laboratory, evidence: Evidence) -> Cause:
 def not_tested(findings: tuple[Finding, ...], reason: str) -> tuple[Cause, ...]:
     """The findings as causes that no retraining could judge; proofs still stand."""
     return tuple(
-        Cause(finding.rule, finding.proof, f"{capital(finding.message)}.", True)
+        Cause(finding.rule, finding.proof, f"{capital(finding.message)}.", True, proven=True)
         if finding.proof == "confirmed"
         else Cause(finding.rule, "not-tested", f"Not tested: {reason}.", True)
         for finding in findings
@@ -115,7 +150,7 @@ def _of_finding(
     laboratory: Laboratory, judged: Judged, evidence: Evidence, finding: Finding
 ) -> Cause:
     if finding.proof == "confirmed":
-        return Cause(finding.rule, "confirmed", f"Proven: {finding.message}.", True)
+        return Cause(finding.rule, "confirmed", f"Proven: {finding.message}.", True, proven=True)
     if finding.rule in OBSERVED_ONLY:
         sentence = f"Observed, not tested: {OBSERVED_ONLY[finding.rule]}."
         return Cause(finding.rule, "not-tested", sentence, True)
@@ -195,9 +230,9 @@ def _proofs(judged: Judged, claims: tuple[Claim, ...]) -> tuple[list[Proof], lis
             if claim.change != change or spared is not None:
                 continue
             part = judged.converse.get((held, change, claim.spared), comparison)
-            if part.interval.low > 0.0 and comparison.interval.low > 0.0:
+            if judged.proves(part) and judged.proves(comparison):
                 shown.append((held, claim, part))
-            elif comparison.interval.low > 0.0:
+            elif judged.proves(comparison):
                 only_whole.append((held, claim, part))
     return shown, only_whole
 
@@ -225,12 +260,14 @@ def _size(laboratory: Laboratory, judged: Judged, evidence: Evidence) -> Cause |
             f"Proven: no network with {units} leaves less than {capacity.lower_bound:.3g} "
             f"unexplained (tolerance {tolerance:.3g})."
         )
-        return Cause("too-few-units", "confirmed", sentence, True)
+        return Cause("too-few-units", "confirmed", sentence, True, proven=True)
     sentence = (
         f"No: {units} can reach {capacity.witness:.3g} (a network that does was built and run), "
         f"proven least {capacity.lower_bound:.3g}; the tolerance is {tolerance:.3g}.{effect}"
     )
-    return Cause("too-few-units", "refuted", sentence, False, effects_of(judged, wider))
+    return Cause(
+        "too-few-units", "refuted", sentence, False, effects_of(judged, wider), proven=True
+    )
 
 
 def _best_effect(laboratory: Laboratory, judged: Judged, changes: tuple[Change, ...]) -> str:
@@ -238,7 +275,7 @@ def _best_effect(laboratory: Laboratory, judged: Judged, changes: tuple[Change, 
     clear = [
         comparison
         for (_held, change), comparison in judged.inside.items()
-        if change in changes and comparison.interval.low > 0.0
+        if change in changes and judged.helps(comparison)
     ]
     if not clear:
         return ""

@@ -90,6 +90,12 @@ def equivalence_sentence(laboratory: Laboratory, tested: tuple[Comparison, ...])
     return ", and ".join(said) + "."
 
 
+def one_of_many(refutation: str, causes: int) -> str:
+    """A refutation that would hold by itself, but not as one of so many."""
+    said = refutation.removeprefix("No: ").removesuffix(".")
+    return f"Undecided: {said}, which is not enough for one of {causes} causes tested."
+
+
 def alone_only(equivalence: str, open_question: str) -> str:
     """Where no comparison shows a help, but not all that could were made."""
     return (

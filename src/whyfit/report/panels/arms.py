@@ -15,6 +15,7 @@ from whyfit.records.network import Array
 from whyfit.records.study import Arm, Comparison, Fix, Outcomes, Study
 from whyfit.report.panels.values import Number, Pair, Series, exact_interval, pair, rounded
 from whyfit.study import factors
+from whyfit.study.effects import outcome_interval
 from whyfit.study.words import describe
 
 MOST_STRIP = 256
@@ -150,7 +151,7 @@ def arm_panel(fit: Fit, outcomes: Outcomes) -> ArmPanel:
         outcomes.replicates,
         outcomes.successes,
         outcomes.rate,
-        exact_interval(outcomes.successes, outcomes.replicates),
+        pair(outcome_interval(outcomes)),
         finite(outcomes.median),
         describe(outcomes.arm),
         tuple(rounded(value) for value in outcomes.unexplained[:MOST_STRIP]),
@@ -204,13 +205,13 @@ def controls(study: Study | None) -> ControlsPanel:
     baseline = study.of(())
     fresh = None
     if baseline is not None and baseline.phase == "confirmation":
-        fresh = _control(baseline.successes, baseline.replicates)
-    random = _control(*study.random_changes) if study.random_changes else None
+        interval = pair(outcome_interval(baseline))
+        fresh = ControlPanel(baseline.replicates, baseline.successes, interval)
+    random = None
+    if study.random_changes:
+        successes, replicates = study.random_changes
+        random = ControlPanel(replicates, successes, exact_interval(successes, replicates))
     return ControlsPanel(fresh, random)
-
-
-def _control(successes: int, replicates: int) -> ControlPanel:
-    return ControlPanel(replicates, successes, exact_interval(successes, replicates))
 
 
 def shapley(study: Study | None) -> tuple[EffectPanel, ...]:

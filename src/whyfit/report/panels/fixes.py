@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from whyfit.records.diagnosis import FitDiagnosis
 from whyfit.records.study import Fix, Study
 from whyfit.report.panels.arms import ArmIndex, ChangePanel, change_panel
-from whyfit.report.panels.values import Pair, Series, exact_interval, series
+from whyfit.report.panels.values import Pair, Series, pair, series
+from whyfit.study.effects import outcome_interval
 from whyfit.study.words import describe
 
 
@@ -56,7 +57,7 @@ def _fix(fix: Fix, said: FitDiagnosis, study: Study, index: ArmIndex) -> FixPane
         outcomes.rate,
         outcomes.successes,
         outcomes.replicates,
-        exact_interval(outcomes.successes, outcomes.replicates),
+        pair(outcome_interval(outcomes)),
         fix.diff,
         fix.words,
         FrameworkRunsPanel(runs.runs, runs.successes, series(runs.unexplained, 4), runs.failures)
