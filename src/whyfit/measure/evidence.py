@@ -8,7 +8,8 @@ import numpy as np
 
 from whyfit.measure import activity, capacity, curve, gradients, hinges, identities, training
 from whyfit.measure.data import data_measures
-from whyfit.records.evidence import Evidence, UnitActivity
+from whyfit.measure.regularisation import regularisation
+from whyfit.records.evidence import Evidence, Regularisation, UnitActivity
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array, Network
 
@@ -46,6 +47,7 @@ def gather(fit: Fit) -> Evidence:
         steps=gradients.step_measures(fit, recipe, few, few_y) if recipe else None,
         identities=identities.identities(fit, few),
         floors=identities.floors_of(recipe, x, y),
+        regularisation=regularisation(fit, recipe, few, few_y) if recipe else Regularisation(),
         patterns=_patterns(start, end, few),
         between=curve.between_samples(end, x, y) if end else None,
     )

@@ -130,6 +130,7 @@ def step_measures(
         update=_update(fit, recipe),
         reach=steps * rate if recipe.optimizer.name in NORMALISED else None,
         distance=_distance(start, few, few_y),
+        smallest=min(_size(layer.weight) for layer in start.layers),
     )
 
 

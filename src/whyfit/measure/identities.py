@@ -38,11 +38,16 @@ def identities(fit: Fit, few: Float[Array, "few inputs"]) -> Identities:
 
 
 def _odd(network: Network | None, x: Array) -> float:
-    """Greatest |f(x) + f(-x) - 2 f(0)| over the range of f: 0 for a constant plus an odd function."""
+    """Greatest |f(x) + f(-x) - 2 f(0)| over the range of f: 0 for a constant plus an odd function.
+
+    f is what enters the output's activation.
+    """
     if network is None:
         return NAN
     with np.errstate(over="ignore", invalid="ignore"):
-        right, left, middle = network(x), network(-x), network(np.zeros_like(x[:1]))
+        right, left, middle = (
+            network.traced(each)[-1][0] for each in (x, -x, np.zeros_like(x[:1]))
+        )
         reach = float(np.ptp(np.concatenate([right, left])))
         return float(np.max(np.abs(right + left - 2.0 * middle))) / reach if reach > 0 else 0.0
 

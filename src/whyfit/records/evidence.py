@@ -138,7 +138,8 @@ class StepMeasures:
     start, over their size there; `update` the mean step over the size of the weights, in the last
     recorded epoch. `reach` is steps x learning rate, the farthest a weight can go where steps are
     normalised (Adam and its kin; None otherwise), and `distance` how far the output weights must go
-    for an output of the size of the targets.
+    for an output of the size of the targets. `smallest` is the least root mean square weight of any
+    layer at the start.
     """
 
     gradients: tuple[float, ...]
@@ -148,6 +149,7 @@ class StepMeasures:
     update: float
     reach: float | None
     distance: float
+    smallest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -156,11 +158,12 @@ class Identities:
 
     `constant`: standard deviation of the predictions over that of y. `linear`: unexplained variance of
     the best affine function of the *predictions*. `odd`: greatest |f(x) + f(-x) - 2 f(0)| over the
-    range of f; NaN without a network. `at_bound`: share of the predictions at a bound of the output
-    activation. `broadcast`: mean of (f_i - y_j)^2 over all pairs, over the variance of y, which is
-    what a loss of (N, 1) against (N,) computes. `reported`: the last loss the framework reported,
-    over the variance of y; NaN if the loss is not the mean squared error. `equal_units` counts the
-    hidden units whose weights equal those of another of their layer at the start.
+    range of f, f being what enters the output's activation; NaN without a network. `at_bound`: share
+    of the predictions at a bound of the output activation. `broadcast`: mean of (f_i - y_j)^2 over all
+    pairs, over the variance of y, which is what a loss of (N, 1) against (N,) computes. `reported`: the
+    last loss the framework reported, over the variance of y; NaN if the loss is not the mean squared
+    error. `equal_units` counts the hidden units whose weights equal those of another of their layer at
+    the start.
     """
 
     constant: float
@@ -170,6 +173,22 @@ class Identities:
     broadcast: float
     reported: float
     equal_units: int
+
+
+@dataclass(frozen=True)
+class Regularisation:
+    """What is added to the error, or taken from the network, to keep it simple.
+
+    `penalty` is the share of penalties in penalties plus error (for coupled weight decay the penalty
+    that it is the gradient of), the larger of start and end: a penalty that has done its work is small.
+    `decay` is the greatest weight times a decoupled decay, which is how hard it pulls compared with
+    a step of full length. `dropout` is the variance that dropout gives a sum of equal outputs,
+    over its mean squared, in the layer where it is largest: p / ((1 - p) units).
+    """
+
+    penalty: float = 0.0
+    decay: float = 0.0
+    dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -253,6 +272,7 @@ class Evidence:
     steps: StepMeasures | None
     identities: Identities
     floors: Floors
+    regularisation: Regularisation = Regularisation()
     patterns: tuple[int, int] | None = None
     between: float | None = None
     not_measured: tuple[str, ...] = ()

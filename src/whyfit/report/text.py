@@ -133,6 +133,7 @@ def _why(panel: FitPanel, console: Console) -> None:
         if cause.converse is None:
             _cause(cause, console, verbose=False)
     _open_causes(panel, console)
+    _observed(panel, console)
     _size(panel, console)
 
 
@@ -162,6 +163,19 @@ def _open_causes(panel: FitPanel, console: Console) -> None:
     rest = [cause.cause for _sentence, causes in shown[MOST_OPEN:] for cause in causes]
     if rest:
         _wrapped(console, f"? undecided too: {', '.join(rest)} (-v says why)", indent=2)
+
+
+def _observed(panel: FitPanel, console: Console) -> None:
+    """What was seen and no retraining can judge, unless the headline has said it."""
+    for cause in panel.causes:
+        seen = cause.observed_as
+        if (
+            cause.status == "not-tested"
+            and cause.cause != "seed-does-not-seed-weights"  # of no use to who asks for the why
+            and seen
+            and seen not in panel.headline
+        ):
+            _wrapped(console, f"{_mark(cause, console)} {cause.cause}: {seen}", indent=2)
 
 
 def _size(panel: FitPanel, console: Console) -> None:

@@ -5,7 +5,8 @@ Why it looks odd: units that bend together add up to one bend, and the gradient 
                  the curve has fewer corners than the layer has units.
 How we know:     a first-layer unit bends at -bias / weight. With zero biases that is x = 0 for every
                  unit, whatever its weight.
-What to try:     spread the biases over the range of the inputs.
+What to try:     spread the biases over the range of the inputs; where they are spread already and the
+                 inputs are large, scale the inputs.
 When to ignore:  the fit meets its tolerance: training can pull the hinges apart.
 """
 
@@ -40,7 +41,11 @@ def check(evidence: Evidence) -> Finding | None:
             Measure("common position", place, None, "x as passed to fit"),
         ),
         tuple((hinge.layer, hinge.unit) for hinge in together),
-        (Change("bias_initializer", "spread"),),
+        (
+            Change("bias_initializer", "spread")
+            if len({hinge.position for hinge in together}) == 1
+            else Change("input_range", "scaled"),
+        ),
     )
 
 

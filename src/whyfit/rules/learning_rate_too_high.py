@@ -1,8 +1,9 @@
 """Steps so large that the loss jumps up again and again, or leaves all bounds.
 
 What we see:     late in training the loss still rises by more than a tenth in many epochs, or it
-                 became infinite or NaN.
-Why it looks odd: the fit is wherever the last jump left it: another curve at every run.
+                 became infinite or NaN, or the first steps were far longer than the loss allows.
+Why it looks odd: the fit is wherever the last jump left it: another curve at every run. A first jump
+                 can throw ReLU units to where they are off for all data: then the curve is flat.
 How we know:     the share of the epochs of the second half in which the loss rose by more than 10
                  %; the first epoch whose loss was not finite; and for plain gradient descent
                  learning rate x curvature of the loss at the start, which must stay below 2 for
@@ -29,20 +30,43 @@ BOUND = 4.0
 
 def check(evidence: Evidence) -> Finding | None:
     """Suspect where the loss jumps, stops being a number, or was too steep for the rate."""
-    training, steps, recipe = evidence.training, evidence.steps, evidence.fit.recipe
-    if training.first_nonfinite is None and training.rises <= RISES:
-        return None
-    measures = [Measure("late epochs in which the loss jumped", training.rises, RISES, "share")]
-    said = f"the loss rose by more than a tenth in {training.rises:.0%} of the later epochs"
+    training = evidence.training
+    said: list[str] = []
+    measures: list[Measure] = []
     if training.first_nonfinite is not None:
-        said = f"the loss stopped being a finite number at epoch {training.first_nonfinite}"
-        measures = [Measure("first epoch without a finite loss", training.first_nonfinite)]
+        said.append(f"the loss stopped being a finite number at epoch {training.first_nonfinite}")
+        measures.append(Measure("first epoch without a finite loss", training.first_nonfinite))
+    elif training.rises > RISES:
+        said.append(
+            f"the loss rose by more than a tenth in {training.rises:.0%} of the later epochs"
+        )
+        measures.append(
+            Measure("late epochs in which the loss jumped", training.rises, RISES, "share")
+        )
     remedies = [Change("learning_rate", "/10"), Change("learning_rate", "/100")]
-    if steps is not None and recipe is not None and recipe.optimizer.name == "sgd":
-        used = recipe.optimizer.learning_rate * steps.curvature
-        if np.isfinite(used) and used > BOUND:
-            said += f"; learning rate x curvature of the loss was {used:.3g} at the start (bound 2)"
-            measures.append(Measure("learning rate x curvature at the start", used, BOUND))
-            needed = f"/{10 ** int(np.ceil(np.log10(used)))}"
-            remedies = list(dict.fromkeys((*remedies, Change("learning_rate", needed))))
-    return Finding("learning-rate-too-high", said, tuple(measures), (), tuple(remedies))
+    used = _of_bound(evidence)
+    if used > BOUND:
+        said.append(f"learning rate x curvature of the loss was {used:.3g} at the start (bound 2)")
+        measures.append(Measure("learning rate x curvature at the start", used, BOUND))
+        needed = f"/{10 ** int(np.ceil(np.log10(used)))}"
+        remedies = list(dict.fromkeys((*remedies, Change("learning_rate", needed))))
+    if not said:
+        return None
+    return Finding("learning-rate-too-high", "; ".join(said), tuple(measures), (), tuple(remedies))
+
+
+def _of_bound(evidence: Evidence) -> float:
+    """Learning rate x curvature at the start; 0 where no bound is known.
+
+    The curvature is that of the squared error, and only plain steps have the bound; momentum m
+    raises it to 2 (1 + m).
+    """
+    steps, recipe = evidence.steps, evidence.fit.recipe
+    if steps is None or recipe is None or recipe.optimizer.name != "sgd" or recipe.loss != "mse":
+        return 0.0
+    factor = recipe.loss_factor * (evidence.fit.y.shape[1] if recipe.reduction == "sum" else 1.0)
+    if recipe.reduction == "sum":
+        factor *= min(recipe.batch_size, len(evidence.fit.x))
+    used = recipe.optimizer.learning_rate * steps.curvature * factor
+    used /= 1.0 + recipe.optimizer.momentum
+    return float(used) if np.isfinite(used) else 0.0

@@ -29,6 +29,10 @@ FALLS = 0.75
 NOT_THE_RATE = 1000.0
 
 
+# Weights that can change by no more than a tenth of their size leave the curve much as it started.
+LEAST_REACH = 0.1
+
+
 def check(evidence: Evidence) -> Finding | None:
     """Suspect where the rate lies far below what the loss allows, or the steps end too near."""
     steps, training, recipe = evidence.steps, evidence.training, evidence.fit.recipe
@@ -37,6 +41,15 @@ def check(evidence: Evidence) -> Finding | None:
     rate = recipe.optimizer.learning_rate
     remedies = (Change("learning_rate", "x10"), Change("learning_rate", "x100"))
     if steps.reach is not None:
+        if 0.0 < steps.reach < LEAST_REACH * steps.smallest:
+            return Finding(
+                "learning-rate-too-low",
+                f"all {training.steps} steps together can move a weight by {steps.reach:.2g}, and "
+                f"the weights of every layer are of size {steps.smallest:.2g} or more",
+                (Measure("steps x learning rate", steps.reach, LEAST_REACH * steps.smallest),),
+                (),
+                remedies,
+            )
         short = steps.distance / steps.reach if steps.reach > 0.0 else NOT_THE_RATE
         if not 1.0 < short < NOT_THE_RATE:
             return None

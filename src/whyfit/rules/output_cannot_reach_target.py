@@ -1,10 +1,13 @@
-"""An output activation whose range does not hold the targets.
+"""An output activation whose range does not hold the targets, or that is stuck at its bound.
 
-What we see:     some targets lie outside what the last layer can produce.
-Why it looks odd: the fit is cut off flat at the bound, or sticks to it.
+What we see:     some targets lie outside what the last layer can produce; or they lie inside, and every
+                 prediction sits at the bound all the same.
+Why it looks odd: the fit is cut off flat at the bound, or sticks to it. At the bound the slope is zero,
+                 so that no gradient brings a stuck output back.
 How we know:     the range of the output activation (sigmoid 0 to 1, tanh -1 to 1, ReLU from 0) is
                  compared with every target as passed to `fit`. What even the best output in that
-                 range must leave unexplained is computed; above the tolerance it is a proof.
+                 range must leave unexplained is computed; above the tolerance it is a proof. The
+                 predictions at the bound are counted.
 What to try:     a linear output; or targets scaled into the range.
 When to ignore:  the targets outside are errors in the data.
 """
@@ -19,6 +22,9 @@ from whyfit.records.finding import Change, Finding, Measure
 # A target beyond the bound by less than this share of the targets' range cannot be seen in a plot.
 SLACK = 0.01
 
+# An output that is stuck is so for all samples; nine of ten leaves room for a few at the edge.
+STUCK = 0.9
+
 
 def check(evidence: Evidence) -> Finding | None:
     """Suspect where any target lies clearly outside the output's range."""
@@ -28,9 +34,9 @@ def check(evidence: Evidence) -> Finding | None:
     low, high = recipe.layers[-1].activation.range
     slack = SLACK * float(np.ptp(y))
     share = float(np.mean((y < low - slack) | (y > high + slack)))
-    if share == 0.0:
-        return None
     name = recipe.layers[-1].activation.name
+    if share == 0.0:
+        return _stuck(evidence, name, float(np.mean((y <= low + slack) | (y >= high - slack))))
     floor = evidence.floors.output_range
     least = f"; the best it can do leaves {floor:.3g} of the variance unexplained"
     return Finding(
@@ -44,6 +50,21 @@ def check(evidence: Evidence) -> Finding | None:
         (),
         (Change("output_activation", "linear"),),
         proof="confirmed" if floor > evidence.tolerance else None,
+    )
+
+
+def _stuck(evidence: Evidence, name: str, there: float) -> Finding | None:
+    """Suspect where nearly all predictions sit at a bound, and few targets (a share `there`) do."""
+    stuck = evidence.identities.at_bound
+    if not stuck >= STUCK or there > 1.0 - STUCK:
+        return None
+    return Finding(
+        "output-cannot-reach-target",
+        f"{stuck:.0%} of the predictions sit at the bound of the {name} output, where it passes no "
+        f"gradient, and {there:.0%} of the targets lie there",
+        (Measure("predictions at the bound", stuck, STUCK, "share"),),
+        (),
+        (Change("output_activation", "linear"),),
     )
 
 

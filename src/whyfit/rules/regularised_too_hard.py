@@ -1,28 +1,66 @@
-"""A penalty or dropout stronger than the data.
+"""A penalty, a decay or dropout that is too strong for the network.
 
-What we see:     the loss that was minimised is much larger than the error of the fit.
-Why it looks odd: the fit is flattened towards a constant: the penalty pays for every bend.
-How we know:     the mean squared error of the fit is computed and taken from the loss that was
-                 reported at the end; what is left is the penalty, or what dropout adds.
-What to try:     a tenth of the penalty, or none; no dropout in layers of a few units.
-When to ignore:  the penalty is meant to win over the data.
+What we see:     much of what training minimises is no error of the fit; or dropout silences a large
+                 part of a small layer at every step.
+Why it looks odd: training trades the fit for small weights, or learns a curve that survives missing
+                 units: the curve has the right shape and is flattened towards the mean.
+How we know:     penalties at the start and at the end against the error there; the scatter that
+                 dropout gives the sum of a layer's outputs; the loss the framework reported against
+                 the error of the end network on the same data.
+What to try:     a tenth of the penalty, or none; no dropout on layers of a few units.
+When to ignore:  the fit meets its tolerance; the loss is still falling fast.
 """
 
 from __future__ import annotations
 
 from whyfit.records.evidence import Evidence
-from whyfit.records.finding import Finding, Measure
+from whyfit.records.finding import Change, Finding, Measure
 
 # Optimal penalties are a small part of the loss; where a fifth of it is penalty and the fit misses its
-# tolerance, the two compete.
+# tolerance, the two compete. A decay that pulls a fifth as hard as a full step likewise.
 SHARE = 0.2
+
+# Dropout acts like a penalty on the square of the outputs of this relative size (Wager et al. 2013):
+# one tenth of it already takes more than the usual tolerance from the fit.
+SCATTER = 0.1
 
 # While the loss still falls fast its mean over an epoch lies above that at the epoch's end.
 SETTLED = 0.05
 
 
 def check(evidence: Evidence) -> Finding | None:
-    """Suspect where a fifth of a settled loss is no error of the fit."""
+    """Suspect large penalties, dropout in narrow layers, and a settled loss that is no error."""
+    measured, recipe = evidence.regularisation, evidence.fit.recipe
+    if recipe is None:
+        return None
+    said: list[str] = []
+    measures: list[Measure] = []
+    remedies: list[Change] = []
+    if max(measured.penalty, measured.decay) >= SHARE:
+        pull = measured.penalty >= SHARE
+        said.append(
+            f"penalties on the weights make up to {measured.penalty:.0%} of what is minimised"
+            if pull
+            else f"the weight decay pulls {measured.decay:.0%} as hard as a step of full length"
+        )
+        measures.append(
+            Measure("penalties over penalties and error", measured.penalty, SHARE, "share")
+        )
+        remedies.append(Change("weight_penalty", "none"))
+    if measured.dropout >= SCATTER:
+        said.append(
+            f"dropout makes the sum of a layer scatter by {measured.dropout**0.5:.0%} of its size "
+            "from step to step"
+        )
+        measures.append(Measure("variance that dropout adds", measured.dropout, SCATTER, "share"))
+        remedies.append(Change("dropout", "none"))
+    if not said:
+        return _of_the_loss(evidence)
+    return Finding("regularised-too-hard", "; ".join(said), tuple(measures), (), tuple(remedies))
+
+
+def _of_the_loss(evidence: Evidence) -> Finding | None:
+    """Where the recipe shows nothing large: a settled loss well above the error it stands for."""
     identities, left = evidence.identities, evidence.fit.unexplained_variance
     reported = identities.reported
     # NaN where the loss is not known to be the mean squared error: then nothing is said.
@@ -36,4 +74,6 @@ def check(evidence: Evidence) -> Finding | None:
         "regularised-too-hard",
         f"{share:.0%} of the loss is no error of the fit but what penalties or dropout add",
         (Measure("share of the loss beside the error", share, SHARE, "share"),),
+        (),
+        (Change("weight_penalty", "none"), Change("dropout", "none")),
     )

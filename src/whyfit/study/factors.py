@@ -15,7 +15,14 @@ import numpy as np
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.network import Activation, Array
-from whyfit.records.recipe import Affine, DenseLayer, Initializer, Optimizer, Recipe
+from whyfit.records.recipe import (
+    NO_PENALTY,
+    Affine,
+    DenseLayer,
+    Initializer,
+    Optimizer,
+    Recipe,
+)
 from whyfit.records.study import Arm, arm
 
 
@@ -252,6 +259,9 @@ def _with_learning_rate(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
 ADAM = "adam(0.003)"
 """Adam at three times its default rate, which small networks on scaled data stand well."""
 
+QUICK_ADAM = "adam(0.03)"
+"""For trainings of few steps: Adam moves a weight by at most about its rate in each."""
+
 
 def _current_optimizer(_fit: Fit, recipe: Recipe) -> str:
     return f"{recipe.optimizer.name}({recipe.optimizer.learning_rate:g})"
@@ -278,6 +288,56 @@ def _batch_sizes(fit: Fit, recipe: Recipe) -> tuple[str, ...]:
     current = min(recipe.batch_size, len(fit.x))
     sizes = {max(1, current // 4), min(len(fit.x), current * 4)} - {current}
     return tuple(str(size) for size in sorted(sizes))
+
+
+def _current_stop(_fit: Fit, recipe: Recipe) -> str:
+    stopping = recipe.early_stopping
+    return f"after {stopping.patience} epochs without progress" if stopping else "none"
+
+
+def _current_dropout(_fit: Fit, recipe: Recipe) -> str:
+    shares = [recipe.input_dropout, *(layer.dropout for layer in recipe.layers)]
+    return ", ".join(f"{each:g}" for each in dict.fromkeys(shares) if each) or "none"
+
+
+def _without_dropout(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
+    layers = tuple(replace(layer, dropout=0.0) for layer in recipe.layers)
+    return replace(recipe, layers=layers, input_dropout=0.0)
+
+
+def _penalties(recipe: Recipe) -> list[float]:
+    sizes = [
+        size
+        for layer in recipe.layers
+        for each in (layer.kernel_penalty, layer.bias_penalty, layer.activity_penalty)
+        for size in (each.l1, each.l2)
+    ]
+    return [size for size in dict.fromkeys((*sizes, recipe.optimizer.weight_decay)) if size]
+
+
+def _current_penalty(_fit: Fit, recipe: Recipe) -> str:
+    return ", ".join(f"{size:g}" for size in _penalties(recipe)) or "none"
+
+
+USUAL_PENALTY = 1e-4
+"""scikit-learn's default alpha; nobody blames a penalty of that size before it was looked at."""
+
+
+def _penalty_levels(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
+    return ("none",) if max(_penalties(recipe), default=0.0) > USUAL_PENALTY else ()
+
+
+def _without_penalty(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
+    layers = tuple(
+        replace(
+            layer,
+            kernel_penalty=NO_PENALTY,
+            bias_penalty=NO_PENALTY,
+            activity_penalty=NO_PENALTY,
+        )
+        for layer in recipe.layers
+    )
+    return replace(recipe, layers=layers, optimizer=replace(recipe.optimizer, weight_decay=0.0))
 
 
 FACTORS: tuple[Factor, ...] = (
@@ -360,7 +420,7 @@ FACTORS: tuple[Factor, ...] = (
         "optimizer",
         "Is it the optimizer?",
         _current_optimizer,
-        lambda _fit, recipe: (ADAM,) if recipe.optimizer.name == "sgd" else (),
+        lambda _fit, recipe: (ADAM, QUICK_ADAM) if recipe.optimizer.name == "sgd" else (),
         _with_optimizer,
     ),
     Factor(
@@ -381,6 +441,30 @@ FACTORS: tuple[Factor, ...] = (
         lambda _fit, recipe: str(recipe.epochs),
         lambda _fit, recipe: (str(recipe.epochs * 4),),
         lambda _fit, recipe, level: replace(recipe, epochs=int(level)),
+    ),
+    Factor(
+        "early_stopping",
+        "early stopping",
+        "Did it stop too early?",
+        _current_stop,
+        lambda _fit, _recipe: (),
+        lambda _fit, recipe, _level: replace(recipe, early_stopping=None),
+    ),
+    Factor(
+        "dropout",
+        "dropout",
+        "Is it the dropout?",
+        _current_dropout,
+        lambda fit, recipe: () if _current_dropout(fit, recipe) == "none" else ("none",),
+        _without_dropout,
+    ),
+    Factor(
+        "weight_penalty",
+        "weight penalty",
+        "Is it the weight penalty?",
+        _current_penalty,
+        _penalty_levels,
+        _without_penalty,
     ),
     Factor(
         "batch_size",
@@ -498,8 +582,13 @@ def apply(changes: Arm, fit: Fit, recipe: Recipe) -> Recipe:
 
 
 def compatible(*changes: Change) -> bool:
-    """Whether the changes are of different factors, so that they can be made together."""
-    return len({change.factor for change in changes}) == len(changes)
+    """Whether the changes are of different factors, so that they can be made together.
+
+    A new optimizer brings its own learning rate. A rate that is proposed for the old one would mean
+    something else beside it: a tenth of a rate of 0.2 is seven times Adam's 0.003.
+    """
+    changed = {change.factor for change in changes}
+    return len(changed) == len(changes) and not {"optimizer", "learning_rate"} <= changed
 
 
 def joined(*arms: Arm) -> Arm:

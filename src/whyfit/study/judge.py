@@ -132,7 +132,8 @@ def _related(
     for changes in candidates[:MOST_SETS]:
         family = dict.fromkeys((changes, *_parts(changes)))
         price = laboratory.price(family.keys() - related.keys(), LOOKS[0], "confirmation")
-        if price > allowance:
+        # The first candidate may take all that is left: without it there is nothing to say.
+        if price > (allowance if related else laboratory.remaining):
             left_out += 1
             continue
         allowance -= price

@@ -160,6 +160,9 @@ def _best_levels(laboratory: Laboratory, levels: list[Change]) -> dict[str, Chan
         options = [change for change in levels if change.factor == factor.name]
         if options:
             best[factor.name] = max(options, key=merit)
+    if "optimizer" in best and "learning_rate" in best:  # one rate is enough
+        worse = min(best["optimizer"], best["learning_rate"], key=merit)
+        del best[worse.factor]
     return best
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from whyfit.records.finding import Change
-from whyfit.records.study import Arm, Comparison, arm
+from whyfit.records.study import BASELINE, Arm, Comparison, Outcomes, arm
 from whyfit.study.effects import compare
 from whyfit.study.judge import REFUTED_BELOW, Judged, has_room, needless
 from whyfit.study.run import Laboratory
@@ -37,6 +39,23 @@ def helps_elsewhere(laboratory: Laboratory, changes: tuple[Change, ...]) -> Comp
     compared = [compare(larger, smaller, len(pairs)) for larger, smaller in pairs]
     clear = [each for each in compared if each.interval.low > REFUTED_BELOW]
     return max(clear, key=lambda each: each.difference, default=None)
+
+
+def stays_finite(laboratory: Laboratory, changes: tuple[Change, ...]) -> Change | None:
+    """A change that by itself keeps most starts finite where most diverge without it, or None.
+
+    What makes a training diverge is a cause of that, though taking it away may leave the fit bad.
+    """
+    diverged = _diverged(laboratory.outcomes(BASELINE, "confirmation"))
+    for change in changes:
+        outcomes = laboratory.outcomes(arm(change), "confirmation")
+        if outcomes.replicates and diverged > 0.5 > _diverged(outcomes):
+            return change
+    return None
+
+
+def _diverged(outcomes: Outcomes) -> float:
+    return float(np.mean(~np.isfinite(outcomes.unexplained))) if outcomes.replicates else 0.0
 
 
 def open_question(

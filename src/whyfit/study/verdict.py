@@ -21,7 +21,7 @@ from whyfit.study import factors
 from whyfit.study.effects import CONFIDENCE, outcome_interval, p_of_no_less
 from whyfit.study.judge import REFUTED_BELOW, Judged, does_not_help
 from whyfit.study.run import Laboratory
-from whyfit.study.tested import effects_of, helps_elsewhere, open_question
+from whyfit.study.tested import effects_of, helps_elsewhere, open_question, stays_finite
 from whyfit.study.words import (
     alone_only,
     capital,
@@ -45,7 +45,17 @@ SLUG_OF_BLAME: dict[tuple[str, str | None], str] = {
 
 OBSERVED_ONLY = {
     "seed-does-not-seed-weights": "it says why runs differ, not why this one looks as it does",
+    "gradients-accumulate": "the loop is at fault, and no recipe describes it",
+    "metric-misleads": "the metric takes no part in the training",
+    "noise-floor-reached": "no network can explain noise",
+    "outside-training-range": "no training on these data shows the network what lies outside them",
+    "plot-order": "the drawing is at fault, not the fit",
+    "scaler-misused": "it is what is done with the predictions that goes wrong",
+    "target-jumps": "no change of the recipe takes the jump away",
+    "too-few-samples": "it takes more data, which cannot be made up",
+    "too-many-oscillations": "no change of the recipe takes the swings away",
 }
+"""Why retraining cannot judge them. A finding that proposes a change is tested all the same."""
 
 
 def causes(
@@ -108,6 +118,10 @@ def without_false_discoveries(said: tuple[Cause, ...]) -> tuple[Cause, ...]:
     )
 
 
+MOST = 0.5
+"""A run is called lucky where surely most starts do not do as well."""
+
+
 def luck(laboratory: Laboratory, evidence: Evidence) -> Cause:
     """Whether this run was an exception among starts of the same script."""
     baseline = laboratory.outcomes(BASELINE, "confirmation")
@@ -120,10 +134,10 @@ def luck(laboratory: Laboratory, evidence: Evidence) -> Cause:
     if succeeded:
         if interval.low >= target:
             status, sentence = "refuted", f"Not luck: {count} succeed too."
-        elif interval.high < target:
+        elif interval.high < MOST:
             status, sentence = "confirmed", f"This run was lucky: only {count} succeed."
         else:
-            sentence = f"{count} succeed."
+            sentence = f"Luck plays a part: {count} succeed."
     elif interval.low >= target:
         status, sentence = "confirmed", f"Bad luck: {count} succeed."
     elif interval.high < REFUTED_BELOW:
@@ -138,9 +152,14 @@ def not_tested(findings: tuple[Finding, ...], reason: str) -> tuple[Cause, ...]:
     return tuple(
         Cause(finding.rule, finding.proof, f"{capital(finding.message)}.", True, proven=True)
         if finding.proof == "confirmed"
-        else Cause(finding.rule, "not-tested", f"Not tested: {reason}.", True)
+        else Cause(finding.rule, "not-tested", observed_only(finding, reason), True)
         for finding in findings
     )
+
+
+def observed_only(finding: Finding, reason: str) -> str:
+    """What was seen, and why no retraining says more."""
+    return f"Observed: {finding.message}. Not tested: {reason}."
 
 
 # ---- one cause ----
@@ -151,8 +170,8 @@ def _of_finding(
 ) -> Cause:
     if finding.proof == "confirmed":
         return Cause(finding.rule, "confirmed", f"Proven: {finding.message}.", True, proven=True)
-    if finding.rule in OBSERVED_ONLY:
-        sentence = f"Observed, not tested: {OBSERVED_ONLY[finding.rule]}."
+    if finding.rule in OBSERVED_ONLY and not finding.remedies:
+        sentence = observed_only(finding, OBSERVED_ONLY[finding.rule])
         return Cause(finding.rule, "not-tested", sentence, True)
     claims = tuple(claim for claim in laboratory.plan.claims if claim.rule == finding.rule)
     changes = tuple(
@@ -161,13 +180,12 @@ def _of_finding(
         if (change := factors.resolve(remedy, evidence.fit, laboratory.recipe)) is not None
     )
     if not changes:
-        return Cause(
-            finding.rule, "not-tested", "Not tested: no change of the recipe removes it.", True
-        )
+        sentence = observed_only(finding, "no change of the recipe removes it")
+        return Cause(finding.rule, "not-tested", sentence, True)
     kept = [change for change in changes if change.factor in laboratory.plan.kept]
     if len(kept) == len(changes):
         names = ", ".join(dict.fromkeys(change.factor for change in kept))
-        sentence = f"Not tested: what would remove it ({names}) was to be kept."
+        sentence = observed_only(finding, f"what would remove it ({names}) was to be kept")
         return Cause(finding.rule, "not-tested", sentence, True)
     return _by_rates(laboratory, judged, finding.rule, claims, observed=True)
 
@@ -181,7 +199,7 @@ def _by_rates(
     observed: bool,
 ) -> Cause:
     """Confirmed by the converse, refuted by equivalence, otherwise undecided."""
-    proofs, spared = _proofs(judged, claims)
+    proofs, spared = _proofs(laboratory, judged, claims)
     changes = tuple(claim.change for claim in claims)
     # With enough other changes nearly anything can be made to matter: a part of a scaling counts as the
     # cause only if at least half of the sets that need the scaling need this part of it.
@@ -210,6 +228,13 @@ def _by_rates(
             )
             return Cause(slug, "undecided", sentence, observed, (*tested, elsewhere))
         said = equivalence_sentence(laboratory, tested)
+        tamed = stays_finite(laboratory, changes) if observed else None
+        if tamed is not None:
+            sentence = (
+                f"In part: {phrase(tamed)} keeps the training from diverging, which is not enough "
+                f"({said[:-1]})."
+            )
+            return Cause(slug, "undecided", sentence, observed, tested)
         open_one = open_question(laboratory, judged, changes)
         if open_one is None:
             return Cause(slug, "refuted", f"No: {said}", observed, tested)
@@ -219,18 +244,46 @@ def _by_rates(
     return Cause(slug, "undecided", sentence, observed, tested)
 
 
+OF_THE_ACTIVATION = (
+    "units-dead-at-start",
+    "units-died-in-training",
+    "units-saturated",
+    "hinges-share-one-point",
+    "hinges-outside-data",
+    "vanishing-gradient",
+)
+"""Faults of what the hidden activation does: another one takes them away by itself, so that a set
+that sets it and needs something else too shows nothing of them."""
+
+
+def _taken_away_by_another(held: Arm, claim: Claim) -> bool:
+    return claim.rule in OF_THE_ACTIVATION and any(
+        change.factor == "activation" and change != claim.change for change in held
+    )
+
+
 Proof = tuple[Arm, Claim, Comparison]
 
 
-def _proofs(judged: Judged, claims: tuple[Claim, ...]) -> tuple[list[Proof], list[Proof]]:
-    """Converses that show a claim, and those that show its change but not the part it is about."""
+def _proofs(
+    laboratory: Laboratory, judged: Judged, claims: tuple[Claim, ...]
+) -> tuple[list[Proof], list[Proof]]:
+    """Converses that show a claim, and those that show its change but not the part it is about.
+
+    A part shows nothing where the rest of the scaling suffices without it, as no change does that
+    can be taken out of a set that works.
+    """
+    target = laboratory.plan.target_rate
     shown, only_whole = [], []
     for (held, change, spared), comparison in judged.converse.items():
         for claim in claims:
-            if claim.change != change or spared is not None:
+            if claim.change != change or spared is not None or _taken_away_by_another(held, claim):
                 continue
             part = judged.converse.get((held, change, claim.spared), comparison)
-            if judged.proves(part) and judged.proves(comparison):
+            suffices = claim.spared is not None and (
+                laboratory.outcomes(part.without, "confirmation").rate >= target
+            )
+            if judged.proves(part) and judged.proves(comparison) and not suffices:
                 shown.append((held, claim, part))
             elif judged.proves(comparison):
                 only_whole.append((held, claim, part))

@@ -32,6 +32,8 @@ def phrase(change: Change) -> str:
             return f"a {change.to} output"
         case "epochs":
             return f"{change.to} epochs"
+        case "dropout" | "weight_penalty" | "early_stopping":
+            return f"no {factor.phrase}"
         case _:
             pass
     return f"{factor.phrase} {change.to}"

@@ -24,10 +24,7 @@ def headline(said: FitDiagnosis) -> str:
     share = percent(rounded(left))
     match said.verdict:
         case "sound":
-            return (
-                f"Nothing is wrong: the fit leaves {share} of the variance unexplained, "
-                "and most starts do as well."
-            )
+            return _sound(said, share)
         case "lucky":
             return (
                 f"This run is good ({share} unexplained), but it was lucky: "
@@ -46,9 +43,39 @@ def headline(said: FitDiagnosis) -> str:
             )
         case "observed":
             pass
+    proven = [finding.message for finding in said.findings if finding.proof == "confirmed"]
+    if proven:
+        return f"Because {'; and '.join(proven)}."
     if not np.isfinite(left):
         return f"Nothing could be retrained: {said.not_studied}."
     return f"{_left(left)}; causes were not tested: {said.not_studied}."
+
+
+ELSEWHERE = (
+    "plot-order",
+    "metric-misleads",
+    "outside-training-range",
+    "scaler-misused",
+    "too-few-samples",
+)
+"""Faults that show in a plot or a number although the fit itself is good."""
+
+
+def _sound(said: FitDiagnosis, share: str) -> str:
+    """What is to be said of a good fit that most starts reach."""
+    elsewhere = [each.message for each in said.findings if each.rule in ELSEWHERE]
+    if elsewhere:
+        return (
+            f"The training is not at fault: the fit leaves {share} of the variance unexplained, "
+            f"and most starts do as well. What is odd lies elsewhere: {'; '.join(elsewhere)}."
+        )
+    noise = [each.message for each in said.findings if each.rule == "noise-floor-reached"]
+    if noise:
+        return f"Nothing is wrong: {noise[0]}; most starts do as well."
+    return (
+        f"Nothing is wrong: the fit leaves {share} of the variance unexplained, "
+        "and most starts do as well."
+    )
 
 
 def _left(left: float) -> str:
