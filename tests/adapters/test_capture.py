@@ -279,3 +279,87 @@ def test_everything_is_put_back(tmp_path: Path):
     before = (keras.Model.fit, keras.layers.Dense.__init__, random.seed, np.random.seed)
     captured(tmp_path, MODEL + COMPILE + "model.fit(x, y, epochs=1, verbose=0)\n")
     assert before == (keras.Model.fit, keras.layers.Dense.__init__, random.seed, np.random.seed)
+
+
+OWN_CLASS = """
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.last = Dense(1)
+        self.first = Dense(3, activation="tanh")
+        self.second = Dense(2)
+    def call(self, x, training=False):
+        h = keras.ops.relu(self.second(self.first(x)))
+        return self.last(h)
+"""
+
+
+def test_a_model_of_the_scripts_own_class_is_read_by_its_call(tmp_path: Path):
+    train = "model.compile('adam', 'mse'); model.fit(x, y, epochs=2, verbose=0)\n"
+    source = (
+        OWN_CLASS
+        + f"made = keras.layers.InputLayer\nbefore = made((1,)).name; model = Net(); {train}"
+        + "names = [before, made((1,)).name]\nmodel.fit(x, y, epochs=1, verbose=0)\n"
+        + "np.save('OUT', model.predict(x, verbose=0)); np.save('NAMES', names)\n"
+    )
+    source = source.replace("OUT", str(tmp_path / "out.npy")).replace(
+        "NAMES", str(tmp_path / "names.npy")
+    )
+    (fit,) = captured(tmp_path, source).fits
+    assert fit.unsupported is None
+    assert [(each.units, each.activation.name) for each in fit.recipe.layers] == [
+        (3, "tanh"),
+        (2, "relu"),
+        (1, "linear"),
+    ]
+    assert fit.recipe.epochs == 3
+    assert fit.predictions == pytest.approx(np.load(tmp_path / "out.npy"), abs=1e-5)
+    layers = [call.place.line for call in fit.calls if call.role == "layer"]
+    lines = (HEAD + source).splitlines()
+    assert ["first" in lines[at - 1] for at in layers] == [True, False, False]
+    before, after = (f"{name}_0".split("_")[2] for name in np.load(tmp_path / "names.npy"))
+    assert int(after) == int(before) + 1  # the script's own names are not used up
+
+
+def test_a_class_whose_call_keeps_something_is_left_alone(tmp_path: Path):
+    own = OWN_CLASS.replace("        h = ", "        self.seen = 1\n        h = ")
+    train = "model = Net(); model.compile('adam', 'mse'); model.fit(x, y, epochs=1, verbose=0)\n"
+    (fit,) = captured(tmp_path, own + train).fits
+    assert "sets attributes" in fit.unsupported
+    assert fit.predictions is not None
+
+
+SCHEDULED = """
+from keras.callbacks import EarlyStopping, LearningRateScheduler
+model = keras.Sequential([keras.Input((1,)), Dense(2, activation="tanh"), Dense(1)])
+model.compile(keras.optimizers.SGD(0.1), "mse")
+seen = []
+def rate(epoch, lr):
+    return 0.1 if epoch < 2 else lr * 0.5
+model.fit(x, y, epochs=4, verbose=0, callbacks=[LearningRateScheduler(rate)])
+"""
+
+
+def test_a_scheduler_of_the_learning_rate_is_a_table(tmp_path: Path):
+    (fit,) = captured(tmp_path, SCHEDULED).fits
+    assert fit.unsupported is None
+    assert fit.recipe.schedule.multiples[:6] == pytest.approx([1, 1, 0.5, 0.25, 0.125, 0.0625])
+    old = SCHEDULED.replace("(epoch, lr)", "(epoch)").replace("lr * 0.5", "0.05")
+    (fit,) = captured(tmp_path, old).fits
+    assert fit.recipe.schedule.multiples[:4] == pytest.approx([1, 1, 0.5, 0.5])
+    keeps = SCHEDULED.replace("    return", "    seen[:0] = [epoch]\n    return")
+    (fit,) = captured(tmp_path, keeps).fits
+    assert "keeps a state" in fit.unsupported
+
+
+def test_fits_with_other_rates_are_not_one_training(tmp_path: Path):
+    source = """
+model = keras.Sequential([keras.Input((1,)), Dense(2, activation="tanh"), Dense(1)])
+model.compile(keras.optimizers.SGD(0.1), "mse")
+model.fit(x, y, epochs=2, verbose=0)
+model.optimizer.learning_rate = 0.01
+model.fit(x, y, epochs=2, verbose=0)
+"""
+    first, second = captured(tmp_path, source).fits
+    assert first.unsupported is None
+    assert "trained before" in second.unsupported

@@ -190,3 +190,32 @@ def test_depth_is_left_alone_where_layers_are_filled_one_by_one(tmp_path: Path):
     patched = patch(Path(path).read_text(), path, fit, arm(Change("depth", "2 hidden layers")))
     assert patched.source is None
     assert "layer by layer" in patched.words[0]
+
+
+def test_a_rate_of_updates_by_hand_is_changed_where_it_is_named(tmp_path: Path):
+    fit, path = fit_in(
+        tmp_path,
+        """
+        import torch
+        x = torch.linspace(-1, 1, 40).reshape(-1, 1)
+        lr = 0.05
+        w, v = torch.randn(1, 4, requires_grad=True), torch.randn(4, 1, requires_grad=True)
+        for step in range(10):
+            (x.mm(w).tanh().mm(v) - x ** 2).pow(2).mean().backward()
+            with torch.no_grad():
+                for each in (w, v):
+                    each -= lr * each.grad
+                    each.grad = None
+        """,
+    )
+    source = Path(path).read_text()
+    patched = patch(source, path, fit, arm(Change("learning_rate", "0.2"), Change("epochs", "20")))
+    assert patched.source == source.replace("lr = 0.05", "lr = 0.2").replace(
+        "range(10)", "range(20)"
+    )
+    literal = source.replace("lr * each", "0.05 * each")
+    Path(path).write_text(literal)
+    for change in (Change("learning_rate", "0.2"), Change("optimizer", "adam(0.003)")):
+        patched = patch(literal, path, fit, arm(change))
+        assert patched.source is None
+        assert "updates its weights itself" in patched.words[0]

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from tests.adapters.scripts import fits, run
+from whyfit.engine.lanes import Order, train
 from whyfit.fast import EngineSubstitute
 from whyfit.measure.evidence import gather
 from whyfit.records.fit import Fit
+from whyfit.records.recipe import Initializer, flatten
 from whyfit.rules import findings
 
 pytestmark = pytest.mark.framework
@@ -346,7 +348,8 @@ for step in range(200):
         "a loss of several terms",
     ),
     "raw tensors": (
-        "w = torch.randn(1, 4, requires_grad=True); v = torch.randn(4, 1, requires_grad=True)\n"
+        "w = torch.linspace(-1, 1, 4).reshape(1, 4).requires_grad_()\n"
+        "v = torch.randn(4, 1, requires_grad=True)\n"
         "opt = torch.optim.SGD([w, v], lr=0.01)\n"
         + FULL.replace("model(x)", "x.mm(w).clamp(min=0).mm(v)"),
         "sets by hand",
@@ -449,10 +452,13 @@ for epoch in range(50):
     assert fit.weight_history.epochs[-1] == 9
 
 
-@pytest.mark.parametrize("loop", ["full batch", "permutation", "loader"])
+@pytest.mark.parametrize("loop", ["full batch", "permutation", "loader", "updated by hand"])
 def test_watching_changes_nothing(tmp_path: Path, loop: str):
     """The same seed gives the same weights to the last bit, watched or not."""
-    source = HEAD + NET.replace("SGD", "Adam") + LOOPS[loop][0]
+    if loop == "updated by hand":
+        source = HEAD + UPDATED_BY_HAND["module"]
+    else:
+        source = HEAD + NET.replace("SGD", "Adam") + LOOPS[loop][0]
     (fit,) = fits(tmp_path, source)
     namespace: dict = {"__name__": "plain"}
     exec(source, namespace)
@@ -489,3 +495,117 @@ def test_everything_is_put_back(tmp_path: Path):
     before = now()
     fits(tmp_path, HEAD + NET + FULL)
     assert now() == before
+
+
+UPDATED_BY_HAND = {
+    "module": """
+model = nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 1))
+for epoch in range(30):
+    loss = F.mse_loss(model(x), y)
+    model.zero_grad()
+    loss.backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= 0.05 * p.grad
+""",
+    "tensors": """
+w = torch.randn(1, 5) * 0.5
+w.requires_grad_()
+v = torch.nn.Parameter(torch.rand(5, 1) * 2 - 1)
+b = torch.zeros(5, requires_grad=True)
+rate = 0.05
+for epoch in range(30):
+    loss = ((torch.tanh(x.mm(w) + b).mm(v) - y) ** 2).mean()
+    loss.backward()
+    for p in (w, v, b):
+        p.data -= rate * p.grad.data
+        p.grad.data.zero_()
+""",
+    "slices": """
+w = torch.randn(1, 5, requires_grad=True)
+v = torch.randn(5, requires_grad=True)
+for epoch in range(30):
+    for i in range(0, N, 25):
+        loss = ((torch.relu(x[i:i+25] @ w) @ v - y[i:i+25].flatten()) ** 2).mean()
+        loss.backward()
+        with torch.no_grad():
+            for p in (w, v):
+                p -= 0.05 * p.grad
+                p.grad = None
+""",
+    "one weight": """
+w, b = torch.randn(1, requires_grad=True), torch.zeros((), requires_grad=True)
+x, y = x.flatten(), y.flatten()
+for epoch in range(30):
+    loss = (w * x + b - y).pow(2).mean()
+    loss.backward()
+    with torch.no_grad():
+        w -= w.grad * 0.05
+        b -= b.grad * 0.05
+        w.grad, b.grad = None, None
+""",
+}
+
+
+@pytest.mark.parametrize("name", UPDATED_BY_HAND)
+def test_updates_by_hand_are_gradient_descent(tmp_path: Path, name: str):
+    (fit,) = fits(tmp_path, HEAD + UPDATED_BY_HAND[name])
+    assert fit.unsupported is None
+    assert batch(fit) == (25 if name == "slices" else 100, 30, False, False)
+    assert (fit.recipe.optimizer.name, fit.recipe.optimizer.learning_rate) == ("sgd", 0.05)
+    trained = train(fit.recipe, fit.x, fit.y, flatten(fit.start)[None], order=Order("given"))
+    assert trained.weights[0] == pytest.approx(flatten(fit.end), abs=1e-4)
+    assert np.abs(flatten(fit.end) - flatten(fit.start)).max() > 0.01
+    if name == "tensors":
+        drawn = [layer.kernel_initializer for layer in fit.recipe.layers]
+        assert drawn[0] == Initializer("random_normal", stddev=0.5)
+        assert drawn[1].name == "random_uniform"
+        assert (drawn[1].minval, drawn[1].maxval) == pytest.approx((-1.0, 1.0), abs=1e-4)
+
+
+OTHER_UPDATES = {
+    "of its own": ("p -= 0.1 * p.grad + 0.01 * p", "by a rule of its own"),
+    "another rate": ("p -= (0.1 if epoch < 15 else 0.01) * p.grad", "changes by hand"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_UPDATES)
+def test_other_updates_by_hand_get_a_reason(tmp_path: Path, name: str):
+    update, reason = OTHER_UPDATES[name]
+    script = UPDATED_BY_HAND["module"].replace("p -= 0.05 * p.grad", update)
+    (fit,) = fits(tmp_path, HEAD + script)
+    assert reason in fit.unsupported
+    assert fit.end is not None
+
+
+def test_gradients_that_no_step_uses_are_no_training(tmp_path: Path):
+    script = """
+model = nn.Linear(1, 1)
+for epoch in range(20):
+    F.mse_loss(model(x), y).backward()
+"""
+    assert fits(tmp_path, HEAD + script) == ()
+
+
+def test_samples_one_by_one_and_outputs_of_an_unknown_network(tmp_path: Path):
+    script = """
+model = nn.Sequential(nn.Linear(1, 3), nn.Sigmoid(), nn.Linear(3, 1))
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(4):
+    for a, b in zip(x, y):
+        opt.zero_grad(); ((model(a) - b) ** 2).backward(); opt.step()
+class Sine(nn.Module):
+    def forward(self, x):
+        return torch.sin(3 * x)
+other = nn.Sequential(nn.Linear(1, 3), Sine(), nn.Linear(3, 1))
+opt = torch.optim.SGD(other.parameters(), lr=0.1)
+for epoch in range(4):
+    opt.zero_grad(); ((other(x) - y) ** 2).mean().backward(); opt.step()
+"""
+    one, two = fits(tmp_path, HEAD + script)
+    assert one.unsupported is None
+    assert batch(one) == (1, 4, False, False)
+    assert one.x.shape == (100, 1)
+    assert two.unsupported == "a layer's result times a number is not supported"
+    assert two.y == pytest.approx(one.y, abs=1e-5)
+    assert two.predictions is not None

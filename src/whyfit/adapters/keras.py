@@ -50,6 +50,9 @@ class KerasAdapter:
             for kind in ("Dense", *keras_recipe.ACTIVATION_LAYERS):
                 self._watch.wrap(getattr(keras.layers, kind), "__init__", self._on_create(session))
             self._watch.wrap(keras.optimizers.Optimizer, "__init__", self._on_create(session))
+            self._watch.wrap(
+                keras.callbacks.LearningRateScheduler, "__init__", self._on_create(session)
+            )
             self._watch.wrap(keras.Model, "compile", self._on_compile(session))
             self._watch.wrap(keras.Model, "fit", self._on_fit(session))
             for name in ("predict", "evaluate"):

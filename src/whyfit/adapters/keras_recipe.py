@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from whyfit.adapters import keras_training
+from whyfit.adapters import keras_graph, keras_training
 from whyfit.errors import Unsupported
 from whyfit.records.network import FUNCTIONS, Activation
 from whyfit.records.recipe import DenseLayer, Initializer, Penalty, Recipe
@@ -15,6 +15,9 @@ from whyfit.records.recipe import DenseLayer, Initializer, Penalty, Recipe
 IGNORED_LAYERS = ("InputLayer",)
 
 ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax")
+
+FUNCTIONS_AS_NODES = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
+"""Functions of keras.ops in a functional graph (keras/src/ops/nn.py and numpy.py)."""
 
 INITIALIZERS = {
     "Zeros": "zeros",
@@ -41,15 +44,14 @@ def dense_chain(model: Any) -> list[tuple[Any, tuple[Any, ...]]]:
 
     Raises Unsupported, naming the first layer that is not part of a plain dense chain.
     """
-    _check_is_chain(model)
     chain: list[tuple[Any, tuple[Any, ...]]] = []
-    for layer in model.layers:
+    for layer in keras_graph.operations(model):
         kind = type(layer).__name__
         if kind in IGNORED_LAYERS or (kind == "Dropout" and (layer.rate == 0.0 or not chain)):
             continue
         if kind == "Dense":
             chain.append((layer, ()))
-        elif kind in (*ACTIVATION_LAYERS, "Dropout") and chain:
+        elif kind in (*ACTIVATION_LAYERS, *FUNCTIONS_AS_NODES, "Dropout") and chain:
             dense, following = chain[-1]
             if following and type(following[-1]).__name__ == "Dropout":
                 raise Unsupported(f"{kind} after Dropout is not supported")
@@ -65,6 +67,7 @@ def dense_chain(model: Any) -> list[tuple[Any, tuple[Any, ...]]]:
 
 def recipe_of(
     model: Any,
+    network: Any,
     *,
     batch_size: int,
     epochs: int,
@@ -73,10 +76,10 @@ def recipe_of(
 ) -> tuple[Recipe, str | None]:
     """Everything needed to train the model again, and the reason why that is not possible, if any.
 
-    With a reason the recipe still gives the shape of the network. Raises Unsupported where the model
-    is not a chain of dense layers.
+    `network` is the model as a graph (`keras_graph.network_of`). With a reason the recipe still gives
+    the shape of the network. Raises Unsupported where the model is not a chain of dense layers.
     """
-    chain = dense_chain(model)
+    chain = dense_chain(network)
     reasons = [reason for dense, following in chain for reason in _layer_reasons(dense, following)]
     loss, loss_reason = keras_training.loss_of(model)
     optimizer, schedule, optimizer_reason = keras_training.optimizer_of(model.optimizer)
@@ -91,7 +94,7 @@ def recipe_of(
         batch_size=batch_size,
         epochs=epochs,
         shuffle=shuffle,
-        input_dropout=_input_dropout(model),
+        input_dropout=_input_dropout(network),
         schedule=plateau or schedule,
         early_stopping=stopping,
         **loss,
@@ -110,28 +113,10 @@ def seeds_own_weights(model: Any) -> bool:
     return all(isinstance(getattr(each, "_init_seed", None), int) for each in kernels)
 
 
-def _check_is_chain(model: Any) -> None:
-    kind = type(model).__name__
-    if kind == "Sequential":
-        return
-    if kind != "Functional":
-        raise Unsupported(f"a model of class {kind} is not supported")
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise Unsupported("a functional graph with several inputs or outputs is not supported")
-    tensor = model.inputs[0]
-    for layer in model.layers[1:]:
-        nodes = layer._inbound_nodes
-        if len(nodes) != 1 or len(nodes[0].input_tensors) != 1:
-            raise Unsupported("a functional graph that branches is not supported")
-        if nodes[0].input_tensors[0] is not tensor:
-            raise Unsupported("a functional graph that branches is not supported")
-        tensor = nodes[0].outputs[0]
-
-
 def _input_dropout(model: Any) -> float:
     """The rate of Dropout before the first Dense layer."""
     rates = []
-    for layer in model.layers:
+    for layer in keras_graph.operations(model):
         if type(layer).__name__ == "Dense":
             break
         if type(layer).__name__ == "Dropout" and layer.rate:
@@ -150,7 +135,7 @@ def _layer_reasons(dense: Any, following: tuple[Any, ...]) -> list[str]:
         if _penalty(getattr(dense, attribute, None)) is None:
             kind = type(getattr(dense, attribute)).__name__
             reasons.append(f"{attribute} {kind} is not supported")
-    activations = [each for each in following if type(each).__name__ in ACTIVATION_LAYERS]
+    activations = [each for each in following if type(each).__name__ != "Dropout"]
     if dense.activity_regularizer is not None and activations:
         reasons.append("activity_regularizer before another activation is not supported")
     for layer in following:
@@ -227,8 +212,8 @@ def _of_layer(layer: Any) -> Activation:
             if layer.axis != -1:
                 raise Unsupported("Softmax along another axis than the last is not supported")
             return Activation("softmax")
-        case _:
-            return Activation("linear")
+        case kind:
+            return Activation(FUNCTIONS_AS_NODES.get(kind, "linear"))
 
 
 def _relu(layer: Any) -> Activation:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whyfit.adapters import keras_recipe
+from whyfit.adapters import keras_graph, keras_rates, keras_recipe
 from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.sklearn import same_scaler, scaler_of
 from whyfit.adapters.watching import guarded
@@ -50,11 +50,13 @@ class KerasRecorder:
     y: Array = field(default_factory=lambda: np.zeros((0, 1)))
     x_shape: tuple[int, ...] = ()
     y_shape: tuple[int, ...] = ()
+    network: Any = None
     recipe: Recipe | None = None
     start: Array | None = None
     recorded: list[_Recorded] = field(default_factory=list)
     latest: _Recorded | None = None
     history: dict[str, list[float]] = field(default_factory=dict)
+    rates: list[float] = field(default_factory=list)
     epochs_done: int = 0
     every: int = 1
     complete: bool = False
@@ -104,17 +106,24 @@ class KerasRecorder:
 
     def begin(self) -> None:
         """Read recipe and start weights, before the first step."""
-        weights = self.model.get_weights()
         try:
+            self.network = self._known_network()
             self.recipe = self._recipe()
         except Unsupported as unsupported:
             self.reason = self.reason or str(unsupported)
         if self.recipe is not None:
-            self.start = keras_recipe.flat(weights)
+            self.start = keras_recipe.flat(self.network.get_weights())
             bytes_each = 8 * len(self.start)
             self.every = max(1, int(np.ceil(bytes_each * self.recipe.epochs / MOST_SNAPSHOT_BYTES)))
             self.latest = _Recorded(0, self.start)
             self.recorded = [self.latest]
+
+    def _known_network(self) -> Any:
+        """The model as a graph, made once for all its fits."""
+        last = self.adapter.last.get(id(self.model))
+        if last is not None and last.model is self.model and last.network is not None:
+            return last.network
+        return keras_graph.network_of(self.model, self.x.shape[1])
 
     def _recipe(self) -> Recipe:
         if int(np.asarray(self.model.optimizer.iterations)) > 0 and self._continued() is None:
@@ -124,6 +133,7 @@ class KerasRecorder:
         callbacks = self.given.get("callbacks")
         recipe, reason = keras_recipe.recipe_of(
             self.model,
+            self.network,
             batch_size=int(self.given.get("batch_size") or 32),
             epochs=int(self.given["epochs"]) - int(self.given.get("initial_epoch") or 0),
             shuffle=bool(self.given["shuffle"]),
@@ -164,10 +174,31 @@ class KerasRecorder:
             def on_train_begin(self, logs: Any = None) -> None:
                 guarded(recorder.session, "reading the start weights", recorder.begin)
 
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                guarded(recorder.session, "reading the learning rate", recorder.note_rate)
+
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 guarded(recorder.session, "reading an epoch", lambda: recorder.epoch(logs or {}))
 
         return WhyfitRecorder()
+
+    def steering(self) -> Any:
+        """The LearningRateScheduler among the callbacks, or None."""
+        callbacks = self.given.get("callbacks")
+        listed = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+        return next((each for each in listed if keras_rates.is_scheduler(each)), None)
+
+    def note_rate(self) -> None:
+        """Note the learning rate of the epoch that begins."""
+        if self.recipe is not None and self.recipe.schedule is None:
+            self.rates.append(keras_rates.rate_now(self.model.optimizer))
+
+    def _with_rates(self) -> None:
+        """Put a learning rate that callbacks changed into the recipe."""
+        if self.recipe is None or set(self.rates) <= {self.recipe.optimizer.learning_rate}:
+            return
+        self.recipe, reason = keras_rates.with_rates(self.recipe, self.rates, self.steering())
+        self.reason = self.reason or reason
 
     def epoch(self, logs: dict[str, Any]) -> None:
         """Note the logs and, at times, the weights after an epoch."""
@@ -175,7 +206,7 @@ class KerasRecorder:
             if np.ndim(value) == 0:
                 self.history.setdefault(name, []).append(float(value))
         if self.recipe is not None:
-            weights = keras_recipe.flat(self.model.get_weights())
+            weights = keras_recipe.flat(self.network.get_weights())
             self.latest = _Recorded(self.epochs_done + 1, weights)
             if self.session.keep_weights and self.latest.epoch % self.every == 0:
                 self.recorded.append(self.latest)
@@ -193,13 +224,15 @@ class KerasRecorder:
             self.begin()
         recipe = self.recipe
         reason = self.reason or (substitute.why_not(recipe) if recipe else "it was not captured")
+        if self.steering() is not None:
+            reason = reason or "callback LearningRateScheduler sets its learning rate"
         if recipe is None or self.start is None or reason:
             self.session.say(f"--fast: Keras trains this fit itself: {reason}")
             return None
         began = time.monotonic()
         seed = int(np.random.randint(2**31))
         trained = substitute.train(recipe, self.x, self.y, self.start, seed=seed, every=self.every)
-        self.model.set_weights(_unflat(trained.end, self.model.get_weights()))
+        self.network.set_weights(_unflat(trained.end, self.network.get_weights()))
         self.epochs_done = len(trained.losses)
         self.recorded += [
             _Recorded((at + 1) * self.every, row.astype(np.float64))
@@ -272,9 +305,14 @@ class KerasRecorder:
             return
         if self.start is None and self.reason is None:
             self.reason = "training ended before its first step"
-        fit = self._fit()
+        self._cut_to_last_epoch()
+        self._with_rates()
         continued = self._continued()
-        if continued is not None and self.recipe is not None and continued.recipe is not None:
+        if continued is not None and not _one_training(continued.recipe, self.recipe):
+            continued = None
+            self.reason = self.reason or "a model that was trained before this fit is not supported"
+        fit = self._fit()
+        if continued is not None:
             fit = _joined(self.session.fits.pop(), fit)
         self.session.fits.append(fit)
         self.adapter.last[id(self.model)] = self
@@ -293,7 +331,6 @@ class KerasRecorder:
     def _fit(self) -> Fit:
         import keras
 
-        self._cut_to_last_epoch()
         recipe = self.recipe
         end = start = None
         predictions = None
@@ -351,7 +388,7 @@ class KerasRecorder:
     def _end_weights(self) -> Array:
         if self.latest is not None and not self.complete:
             return self.latest.weights
-        return keras_recipe.flat(self.model.get_weights())
+        return keras_recipe.flat(self.network.get_weights())
 
     def _model_predictions(self) -> Array | None:
         try:
@@ -366,7 +403,7 @@ class KerasRecorder:
         if any(call.function in SEEDING_WEIGHTS for call in self.session.seeds):
             return True
         try:
-            return keras_recipe.seeds_own_weights(self.model)
+            return self.network is not None and keras_recipe.seeds_own_weights(self.network)
         except Unsupported:
             return False
 
@@ -377,8 +414,12 @@ class KerasRecorder:
             calls.append(Call("compile", place))
         if place := created.get(id(getattr(self.model, "optimizer", None))):
             calls.append(Call("optimizer", place))
+        if place := created.get(id(self.steering())):
+            calls.append(Call("scheduler", place))
+        if self.network is None:
+            return calls
         try:
-            chain = keras_recipe.dense_chain(self.model)
+            chain = keras_recipe.dense_chain(self.network)
         except Unsupported:
             return calls
         for index, (dense, following) in enumerate(chain):
@@ -388,6 +429,14 @@ class KerasRecorder:
                 if place := created.get(id(layer)):
                     calls.append(Call("activation", place, index))
         return calls
+
+
+def _one_training(first: Recipe | None, second: Recipe | None) -> bool:
+    """Whether two calls of fit amount to one longer one: callbacks begin anew in each call."""
+    if first is None or second is None:
+        return False
+    steered = second.early_stopping or (second.schedule and second.schedule.per == "epoch")
+    return not steered and replace(first, epochs=1) == replace(second, epochs=1)
 
 
 def _joined(first: Fit, second: Fit) -> Fit:

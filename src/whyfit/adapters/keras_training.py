@@ -40,7 +40,7 @@ OPTIMIZERS = {
     "Adadelta": ("adadelta", ("rho", "epsilon")),
 }
 
-STEERING_CALLBACKS = ("LearningRateScheduler", "SwapEMAWeights")
+STEERING_CALLBACKS = ("SwapEMAWeights",)
 
 
 def loss_of(model: Any) -> tuple[dict[str, Any], str | None]:

@@ -101,7 +101,13 @@ def _depth(request: Request, _change: Change) -> None:
     request.edits.repeated.append(layers_of(request, hidden(request.fit))[-1].place)
 
 
+def _not_scheduled(request: Request, what: str) -> None:
+    if any(call.role == "scheduler" for call in request.fit.calls):
+        raise CannotPlace(f"set {what} by hand: a LearningRateScheduler sets the rate")
+
+
 def _learning_rate(request: Request, change: Change) -> None:
+    _not_scheduled(request, f"the learning rate to {change.to}")
     (compiled, *_more) = calls_of(request, "compile")
     made = next((call for call in request.fit.calls if call.role == "optimizer"), None)
     if made is not None and made.place != compiled.place:
@@ -117,6 +123,7 @@ def _learning_rate(request: Request, change: Change) -> None:
 
 def _optimizer(request: Request, change: Change) -> None:
     name, rate = change.to.removesuffix(")").split("(")
+    _not_scheduled(request, f"the optimizer to {change.to}")
     kind = OPTIMIZERS[name]
     code = f"{kind}(learning_rate={rate})"
     request.edits.imports[kind] = "keras.optimizers"

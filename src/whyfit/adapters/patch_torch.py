@@ -268,6 +268,16 @@ def _loss(_request: Request, change: Change) -> None:
 
 
 def _learning_rate(request: Request, change: Change) -> None:
+    recipe = request.fit.recipe
+    if not any(call.role == "optimizer" for call in request.fit.calls):
+        name = loops.rate_name(request.source, recipe.optimizer.learning_rate if recipe else 0.0)
+        if name is None:
+            raise CannotPlace(
+                f"the learning rate has to be set to {change.to} by hand: the script updates its "
+                "weights itself"
+            )
+        request.edits.constants[name] = change.to
+        return
     place = calls_of(request, "optimizer")[0].place
     request.edits.arguments.append(Edit(place, "lr", change.to, OPTIMIZER_ARGUMENTS))
 
@@ -275,6 +285,11 @@ def _learning_rate(request: Request, change: Change) -> None:
 def _optimizer(request: Request, change: Change) -> None:
     """`torch.optim.SGD(params, lr=0.1)` as `torch.optim.Adam(params, lr=0.01)`; options go."""
     name, rate = change.to.removesuffix(")").split("(")
+    if not any(call.role == "optimizer" for call in request.fit.calls):
+        raise CannotPlace(
+            f"the optimizer has to be changed to {change.to} by hand: the script updates its weights "
+            "itself"
+        )
     kind = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}[name]
 
     def rewrite(call: cst.Call) -> cst.BaseExpression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import site
@@ -28,6 +29,7 @@ _WRAPPERS = ("wrapt", "jaxtyping", "beartype")
 """Libraries whose frames only pass a call on."""
 
 
+@functools.lru_cache(maxsize=4096)
 def is_the_persons(filename: str) -> bool:
     """Whether a source file is the person's own, not a library's, Python's or ours."""
     if filename.startswith("<"):
@@ -35,6 +37,7 @@ def is_the_persons(filename: str) -> bool:
     return not os.path.realpath(filename).startswith(_NOT_THE_PERSONS)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_ours(filename: str) -> bool:
     """Whether a frame belongs to whyfit or to a library that only passes our calls on."""
     return os.path.realpath(filename).startswith(_OURS) or any(
@@ -52,15 +55,19 @@ def calling_place() -> Place | None:
     return None
 
 
-def called_directly() -> bool:
-    """Whether the function that asks was called by the person's own code, not by a library."""
+def called_directly(through: str = "") -> bool:
+    """Whether the function that asks was called by the person's own code, not by a library.
+
+    Frames of files that end in `through`, if given, only pass the call on.
+    """
     frame: FrameType | None = sys._getframe(1)
     seen_other = False
     while frame is not None:
         name = frame.f_code.co_filename
         if is_the_persons(name):
             return not seen_other
-        seen_other = seen_other or not is_ours(name)
+        passes = is_ours(name) or (through != "" and name.endswith(through))
+        seen_other = seen_other or not passes
         frame = frame.f_back
     return False
 

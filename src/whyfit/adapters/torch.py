@@ -17,9 +17,10 @@ import wrapt
 
 from whyfit.adapters import torch_fit
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.places import calling_place
-from whyfit.adapters.torch_graph import LossGraph, first_leaf, read_loss
-from whyfit.adapters.torch_recipe import Drawn, digest
+from whyfit.adapters.places import called_directly, calling_place
+from whyfit.adapters.torch_by_hand import HandWatch
+from whyfit.adapters.torch_draws import LARGEST_PLAIN, Drawn, Draws
+from whyfit.adapters.torch_graph import LossGraph, Outermost, first_leaf, read_loss
 from whyfit.adapters.torch_recorder import StepSeen, TorchRecorder
 from whyfit.adapters.watching import Watch, guarded, seed_wrapper
 from whyfit.records.fit import Place
@@ -39,6 +40,15 @@ FILLING = (
 )
 MOST_DIGESTED = 1_000_000
 """Numbers of a tensor whose start is recognised."""
+
+DRAWING = {"randn": "normal_", "rand": "uniform_"}
+"""Functions whose numbers a script may take as weights, and what fills a tensor in the same way."""
+
+MOST_DRAWS = 1000
+"""Calls of these that are looked at; a script that draws its data at every step makes more."""
+
+MOST_NODES = 200
+"""Autograd nodes whose modules are remembered until a loss is seen; they keep their tensors alive."""
 
 ACTIVATIONS = (
     "ReLU",
@@ -70,19 +80,21 @@ class TorchAdapter:
         self._handles: list[Any] = []
         self._module_handle: Any = None
         self.places = Places()
-        self._drawn: dict[bytes, Drawn] = {}
+        self._drawn = Draws()
         self._filling = 0
+        self._draws_seen = 0
         self._recorders: list[TorchRecorder] = []
         self._by_optimizer: weakref.WeakKeyDictionary[Any, TorchRecorder] = (
             weakref.WeakKeyDictionary()
         )
         self._schedulers: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._current: TorchRecorder | None = None
+        self._hand = HandWatch(self._recorder, self._recorders.append)
         self._made = 0
         self._said_fast = False
         # What was seen since the last step.
         self._modules: dict[Any, Any] = {}
-        self._outermost: tuple[Any, Any] | None = None
+        self._outermost: Outermost | None = None
         self._graph: LossGraph | None = None
         self._loss = float("nan")
         self._backwards = 0
@@ -108,6 +120,7 @@ class TorchAdapter:
                 handle.remove()
         self._handles.clear()
         self._watch.restore()
+        guarded(self._session, "recording the fit", self._hand.finish)
         for recorder in self._recorders:
             guarded(self._session, "recording the fit", lambda one=recorder: self._hand_over(one))
         self._recorders.clear()
@@ -147,6 +160,8 @@ class TorchAdapter:
             wrap(torch.nn.init, name, self._on_fill)
         for name in ("uniform_", "normal_"):
             wrap(torch.Tensor, name, self._on_fill_method)
+        for name in DRAWING:
+            wrap(torch, name, self._on_draw)
         for module in (torch.nn.utils, torch.nn.utils.clip_grad):
             wrap(module, "clip_grad_norm_", self._on_clip)
             wrap(module, "clip_grad_value_", self._on_clip)
@@ -157,6 +172,7 @@ class TorchAdapter:
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
+        self._watch_modules()
 
     def _note(self, what: str, work: Any) -> None:
         guarded(self._session, what, work)
@@ -175,6 +191,8 @@ class TorchAdapter:
         result = wrapped(*args, **kwargs)
 
         def note() -> None:
+            if not self._made:
+                self._hand.finish()
             self._made += 1
             self.places.note(instance, calling_place())
             self._watch_modules()
@@ -222,7 +240,18 @@ class TorchAdapter:
         for key, value in kwargs.items():
             if key != "generator":
                 constants[aliases.get(str(key), str(key))] = value
-        self._drawn[digest(tensor)] = Drawn(name, constants)
+        self._drawn.note(tensor, Drawn(name, constants))
+
+    def _on_draw(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        self._draws_seen += 1
+        if self._draws_seen <= MOST_DRAWS and called_directly():
+            self._note("watching start weights", lambda: self._drew(wrapped.__name__, result))
+        return result
+
+    def _drew(self, name: str, tensor: Any) -> None:
+        if tensor.numel() <= LARGEST_PLAIN and tensor.dim() in (1, 2):
+            self._drawn.note_plain(tensor, Drawn(DRAWING[name], {}))
 
     def _filled(self, wrapped: Any, args: Any, kwargs: Any) -> None:
         given = inspect.signature(wrapped).bind(*args, **kwargs)
@@ -231,7 +260,7 @@ class TorchAdapter:
         tensor = constants.pop("tensor")
         if tensor.numel() <= MOST_DIGESTED:
             constants.pop("generator", None)
-            self._drawn[digest(tensor)] = Drawn(wrapped.__name__, constants)
+            self._drawn.note(tensor, Drawn(wrapped.__name__, constants))
 
     def _on_clip(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         def note() -> None:
@@ -264,15 +293,20 @@ class TorchAdapter:
 
             self._module_handle = register_module_forward_hook(self._on_module)
 
+    def _unwatch_modules(self) -> None:
+        if self._module_handle is not None:
+            self._module_handle.remove()
+            self._module_handle = None
+
     def _on_module(self, module: Any, args: Any, output: Any) -> None:
         node = getattr(output, "grad_fn", None)
         if node is None:
             return
-        if len(self._modules) > 1000:
+        if len(self._modules) > MOST_NODES:
             self._modules.clear()
         self._modules.setdefault(node, module)
         if args and hasattr(args[0], "dim") and not type(module).__module__.endswith(".loss"):
-            self._outermost = (module, args[0])
+            self._outermost = Outermost(module, args[0], output)
 
     # ---- one step ----
 
@@ -283,20 +317,38 @@ class TorchAdapter:
 
         @functools.wraps(original)
         def backward(*args: Any, **kwargs: Any) -> Any:
+            by_hand = False
             try:
-                self._before_backward(args[0] if args else kwargs.get("tensors"))
+                loss = args[0] if args else kwargs.get("tensors")
+                if self._made:
+                    self._before_backward(loss)
+                else:
+                    by_hand = self._before_by_hand(loss)
             except Exception as error:
                 self._failed("reading a loss", error)
-            return original(*args, **kwargs)
+            result = original(*args, **kwargs)
+            if by_hand:
+                self._note("reading gradients", self._hand.after_backward)
+            return result
 
         return backward
+
+    def _before_by_hand(self, loss: Any) -> bool:
+        """No optimizer of PyTorch's yet: a framework on top of it, or a loop that updates by hand."""
+        if getattr(loss, "grad_fn", None) is None or loss.numel() != 1:
+            return False
+        if not called_directly(through="_tensor.py"):
+            return False
+        followed = self._hand.before_backward(loss, self._modules, self._outermost)
+        self._modules = {}
+        if self._hand.stepped:
+            self._unwatch_modules()
+        return followed
 
     def _before_backward(self, loss: Any) -> None:
         if getattr(loss, "grad_fn", None) is None or loss.numel() != 1:
             return
         current = self._current
-        if current is None and self._module_handle is None:
-            return  # no optimizer of PyTorch's yet: a framework on top of it, or no training
         self._backwards += 1
         self._loss = loss.item()
         if (
@@ -325,14 +377,13 @@ class TorchAdapter:
         except Exception as error:
             self._failed("watching a step", error)
 
-    def _begin(self, optimizer: Any) -> TorchRecorder:
-        recorder = TorchRecorder(
-            optimizer,
-            calling_place(),
-            self._session.keep_weights,
-            self._drawn,
-            self._schedulers.get(optimizer),
+    def _recorder(self, optimizer: Any, scheduler: Any = None) -> TorchRecorder:
+        return TorchRecorder(
+            optimizer, calling_place(), self._session.keep_weights, self._drawn, scheduler
         )
+
+    def _begin(self, optimizer: Any) -> TorchRecorder:
+        recorder = self._recorder(optimizer, self._schedulers.get(optimizer))
         self._by_optimizer[optimizer] = recorder
         self._recorders.append(recorder)
         trained = {
@@ -376,9 +427,7 @@ class TorchAdapter:
             recorder.after(seen)
             if recorder.steps == 1:
                 recorder.leaf = None if graph is None else graph.first_leaf
-                if self._module_handle is not None:
-                    self._module_handle.remove()
-                    self._module_handle = None
+                self._unwatch_modules()
         except Exception as error:
             self._failed("watching a step", error)
 

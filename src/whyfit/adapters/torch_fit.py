@@ -125,7 +125,7 @@ def _model_predictions(recorder: TorchRecorder, data: DataSet) -> Array | None:
     graph = recorder.first
     if recorder.model is None or graph is None or graph.outermost is None:
         return None
-    like = graph.outermost[1]
+    like = graph.outermost.input
     try:
         model = copy.deepcopy(recorder.model).eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):

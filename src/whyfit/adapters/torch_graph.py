@@ -3,7 +3,8 @@
 When `backward` is called the graph below the loss still holds all that made it: the operations, the
 parameters at its leaves and the data saved for the gradients. So any spelling of a network can be
 read, `nn.Sequential`, a module of the script's own or bare tensors, and no function of PyTorch has to be
-replaced. Node names: torch/csrc/autograd, generated from tools/autograd/derivatives.yaml.
+replaced. The network below the outputs is read in `torch_chain`. Node names: torch/csrc/autograd,
+generated from tools/autograd/derivatives.yaml.
 """
 
 from __future__ import annotations
@@ -14,50 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from whyfit.errors import Unsupported
-from whyfit.records.network import SELU_SCALE, Activation, Array, Layer, Network
-
-RESHAPES = (
-    "ViewBackward0",
-    "UnsafeViewBackward0",
-    "ReshapeAliasBackward0",
-    "SqueezeBackward0",
-    "SqueezeBackward1",
-    "SqueezeBackward2",
-    "UnsqueezeBackward0",
-    "ExpandBackward0",
-    "CloneBackward0",
+from whyfit.adapters.torch_chain import (
+    RESHAPES,
+    ChainLayer,
+    children,
+    name_of,
+    peeled,
+    read_chain,
+    to_numpy,
 )
-NAMES = {
-    "NativeBatchNorm": "BatchNorm",
-    "NativeLayerNorm": "LayerNorm",
-    "Convolution": "a convolution",
-    "CompiledFunction": "a compiled model",
-    "Mul": "a product of activations",
-    "Add": "a sum of activations",
-    "Cat": "a concatenation",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class ChainLayer:
-    """One linear map of the chain and the function after it.
-
-    `transposed` says that the weight lies as (units, inputs), as nn.Linear has it. `nodes` are the
-    autograd nodes of the function, by which its module is found.
-    """
-
-    weight: Any
-    bias: Any
-    transposed: bool
-    activation: Activation
-    dropout: float = 0.0
-    nodes: tuple[Any, ...] = ()
-
-    def kernel(self) -> Array:
-        """The weights now, shape (inputs, units)."""
-        values = to_numpy(self.weight)
-        return values.T if self.transposed else values
+from whyfit.errors import Unsupported
+from whyfit.records.network import Array, Layer, Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +48,15 @@ class Error:
 
 
 @dataclass(frozen=True, eq=False)
+class Outermost:
+    """The module that was called last, which is the whole model, with what went in and came out."""
+
+    module: Any
+    input: Any
+    output: Any
+
+
+@dataclass(frozen=True, eq=False)
 class LossGraph:
     """All that could be read from one loss. `reason` says why something could not be."""
 
@@ -90,29 +67,34 @@ class LossGraph:
     batch: tuple[Array, Array] | None = None
     reason: str | None = None
     modules: dict[Any, Any] = field(default_factory=dict)
-    outermost: tuple[Any, Any] | None = None
+    outermost: Outermost | None = None
     first_leaf: Any = None
 
 
 def read_loss(
-    loss: Any, modules: dict[Any, Any] | None = None, outermost: tuple[Any, Any] | None = None
+    loss: Any, modules: dict[Any, Any] | None = None, outermost: Outermost | None = None
 ) -> LossGraph:
     """Take a loss apart before its `backward` runs. Never raises for a network it does not know.
 
-    `modules` are the modules that made autograd nodes; `outermost` is the module called last, with
-    its input, which serves where the network cannot be read.
+    `modules` are the modules that made autograd nodes; `outermost` is the module called last, which
+    serves where the network cannot be read.
     """
     node, error, reason = loss.grad_fn, None, None
     layers: tuple[ChainLayer, ...] = ()
-    x = None
+    x = output = None
     try:
         error, output = _error(node)
         reason = error.reason
-        layers, x = _chain(_peeled(output))
-        error = _with_shapes(error, output, layers, x)
+        layers, x = read_chain(peeled(output))
+        error = _with_shapes(error, layers, x, output)
     except Unsupported as unsupported:
         reason = reason or str(unsupported)
-    batch = _batch(error, layers, x if layers else outermost and outermost[1])
+    if layers:
+        batch = _batch(error, x, lambda: _network(layers)(to_numpy(x)))
+    else:
+        made_it = outermost is not None and outermost.output.grad_fn is peeled(output)
+        outputs = (lambda: to_numpy(outermost.output)) if outermost and made_it else None
+        batch = _batch(error, outermost.input if outermost else None, outputs)
     return LossGraph(
         _leaves(node),
         error,
@@ -127,15 +109,20 @@ def read_loss(
 
 
 def _batch(
-    error: Error | None, layers: tuple[ChainLayer, ...], inputs: Any
+    error: Error | None, inputs: Any, outputs: Callable[[], Array] | None
 ) -> tuple[Array, Array] | None:
-    """Inputs and targets of one step, two-dimensional, or None where they are unknown."""
-    if error is None or inputs is None or (error.target is None and not layers):
+    """Inputs and targets of one step, two-dimensional, or None where they are unknown.
+
+    `outputs` computes the outputs, which are needed where only differences from the targets are saved.
+    """
+    if error is None or inputs is None or (error.target is None and outputs is None):
         return None
     x = to_numpy(inputs)
+    if x.ndim == 0:
+        return None
     x = x.reshape(len(x), -1)
-    y = _targets(error, _network(layers)(x) if error.target is None else None)
-    return (x, y) if len(x) == len(y) else None
+    y = _targets(error, len(x), outputs)
+    return None if y is None or len(x) != len(y) else (x, y)
 
 
 def _network(layers: tuple[ChainLayer, ...]) -> Network:
@@ -163,11 +150,6 @@ def first_leaf(loss: Any) -> Any:
             return getattr(node, "variable", None)
 
 
-def to_numpy(tensor: Any) -> Array:
-    """A tensor's numbers as a new float64 array."""
-    return np.array(tensor.detach().cpu().numpy(), dtype=np.float64)
-
-
 def _leaves(node: Any) -> tuple[Any, ...]:
     """Leaf tensors that get gradients from here, each once."""
     found: dict[int, Any] = {}
@@ -184,19 +166,6 @@ def _leaves(node: Any) -> tuple[Any, ...]:
     return tuple(found.values())
 
 
-def _name(node: Any) -> str:
-    return type(node).__name__
-
-
-def _said(node: Any) -> str:
-    name = _name(node).split("Backward")[0]
-    return f"{NAMES.get(name, name)} is not supported"
-
-
-def _below(node: Any) -> list[Any]:
-    return [child for child, _index in node.next_functions]
-
-
 # ---- the error ----
 
 
@@ -207,22 +176,22 @@ def _error(node: Any) -> tuple[Error, Any]:
     """
     factor, reduction, reason, divided = 1.0, "mean", None, False
     while True:
-        match _name(node):
+        match name_of(node):
             case "MulBackward0" | "DivBackward0" if (scalar := _scalar(node)) is not None:
-                divided = divided or _name(node) == "DivBackward0"
-                factor = factor / scalar if _name(node) == "DivBackward0" else factor * scalar
-                node = _below(node)[0]
+                divided = divided or name_of(node) == "DivBackward0"
+                factor = factor / scalar if name_of(node) == "DivBackward0" else factor * scalar
+                node = children(node)[0]
             case "AddBackward0":
                 reason = "a loss of several terms is not supported"
-                node = next(child for child in _below(node) if child is not None)
+                node = next(child for child in children(node) if child is not None)
             case "MeanBackward0" | "SumBackward0":
-                reduction = "mean" if _name(node) == "MeanBackward0" else "sum"
-                node = _below(node)[0]
+                reduction = "mean" if name_of(node) == "MeanBackward0" else "sum"
+                node = children(node)[0]
             case "SqrtBackward0":
                 reason = "the root of a mean square is not supported"
-                node = _below(node)[0]
-            case _ if _name(node) in RESHAPES:
-                node = _below(node)[0]
+                node = children(node)[0]
+            case _ if name_of(node) in RESHAPES:
+                node = children(node)[0]
             case _:
                 break
     error, output = _elementwise(node, reduction)
@@ -243,7 +212,7 @@ def _count(error: Error) -> int:
 
 
 def _scalar(node: Any) -> float | None:
-    below = _below(node)
+    below = children(node)
     other = node._saved_other
     if len(below) > 1 and below[1] is not None:
         return None
@@ -253,7 +222,7 @@ def _scalar(node: Any) -> float | None:
 
 
 def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
-    name = _name(node)
+    name = name_of(node)
     if name in ("MseLossBackward0", "SmoothL1LossBackward0", "HuberLossBackward0"):
         return _fused(node, name, outer)
     match name:
@@ -261,14 +230,14 @@ def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
             loss, difference = "mse", node._saved_self
         case "AbsBackward0":
             loss, difference = "mae", node._saved_self
-        case "MulBackward0" if _below(node)[0] is _below(node)[1]:
+        case "MulBackward0" if children(node)[0] is children(node)[1]:
             loss, difference = "mse", node._saved_self
         case _:
-            raise Unsupported(f"a loss with {_name(node).split('Backward')[0]} is not supported")
-    inner = _below(node)[0]
-    if _name(inner) != "SubBackward0":
+            raise Unsupported(f"a loss with {name_of(node).split('Backward')[0]} is not supported")
+    inner = children(node)[0]
+    if name_of(inner) != "SubBackward0":
         raise Unsupported("a loss that is no difference of outputs and targets is not supported")
-    left, right = _below(inner)
+    left, right = children(inner)
     if (left is None) == (right is None):
         raise Unsupported("a loss without a fixed target is not supported")
     if left is None:  # target minus output
@@ -285,194 +254,44 @@ def _fused(node: Any, name: str, outer: str) -> tuple[Error, Any]:
         loss, constant = "huber", float(node._saved_beta)
         factor = 1.0 / constant
     reduction = (outer, "mean", "sum")[int(node._saved_reduction)]
-    output = _below(node)[0]
-    if output is None or _below(node)[1] is not None:
+    output = children(node)[0]
+    if output is None or children(node)[1] is not None:
         raise Unsupported("a loss without a fixed target is not supported")
     return Error(loss, reduction, factor, constant, target=node._saved_target), output
 
 
-def _with_shapes(error: Error, output: Any, layers: tuple[ChainLayer, ...], x: Any) -> Error:
+def _with_shapes(error: Error, layers: tuple[ChainLayer, ...], x: Any, output: Any) -> Error:
     """The shapes at the loss call, before broadcasting."""
     samples, units = len(x), layers[-1].kernel().shape[1]
-    node, shape = output, (samples, units)
-    while _name(node) in RESHAPES:
-        if _name(node) not in ("ExpandBackward0", "CloneBackward0", "UnsqueezeBackward0"):
-            shape = (samples,) if units == 1 else shape
-        node = _below(node)[0]
     compared = tuple((error.difference if error.target is None else error.target).shape)
+    if int(np.prod(compared)) == samples * units:
+        plain = compared if compared[:1] == (samples,) else (samples, units)
+        return _replaced(error, output_shape=plain, target_shape=plain)
+    node, shape = output, (samples,) if layers[-1].flat else (samples, units)
+    while name_of(node) in RESHAPES:
+        if name_of(node) not in ("ExpandBackward0", "CloneBackward0", "UnsqueezeBackward0"):
+            shape = (samples,) if units == 1 else shape
+        node = children(node)[0]
     target = compared
-    if int(np.prod(compared)) != samples * units and len(compared) == 2:
+    if len(compared) == 2:
         # Outputs and targets were spread against each other, one along rows, one along columns.
         target = (compared[1],) if shape == (samples, 1) else (compared[0], 1)
-    elif shape == (samples,) and compared == (samples, 1):
-        shape = (samples, 1)
-    elif shape == (samples, 1) and compared == (samples,):
-        shape = (samples,)
     return _replaced(error, output_shape=shape, target_shape=target)
 
 
-def _targets(error: Error, outputs: Array | None) -> Array:
-    """The targets of one step as (samples, columns); needs the outputs where only differences are
-    saved.
-    """
+def _targets(error: Error, samples: int, outputs: Callable[[], Array] | None) -> Array | None:
+    """The targets of one step as (samples, columns), or None if they are not so many."""
     broadcast = error.output_shape != error.target_shape and len(error.target_shape) > 0
     if error.target is not None:
         values = to_numpy(error.target)
     else:
-        difference = to_numpy(error.difference)
-        assert outputs is not None
-        aligned = outputs.reshape(error.output_shape) if broadcast else outputs
-        values = aligned - (difference if broadcast else difference.reshape(outputs.shape))
+        assert outputs is not None  # _batch asks
+        made, difference = outputs(), to_numpy(error.difference)
+        aligned = made.reshape(error.output_shape) if broadcast else made
+        if not broadcast and difference.size != made.size:
+            return None
+        values = aligned - (difference if broadcast else difference.reshape(made.shape))
     if broadcast and values.ndim == 2:
         values = values[0] if len(error.target_shape) == 1 else values[:, 0]
-    return values.reshape(len(values), -1)
-
-
-# ---- the network ----
-
-
-def _peeled(node: Any) -> Any:
-    while node is not None and _name(node) in RESHAPES:
-        node = _below(node)[0]
-    return node
-
-
-def _chain(node: Any) -> tuple[tuple[ChainLayer, ...], Any]:
-    """The layers from input to output, and the input. Raises Unsupported at the first other node."""
-    found: list[ChainLayer] = []
-    activation, dropout, nodes = Activation("linear"), 0.0, []
-    while True:
-        name = _name(node)
-        if (function := _function(node)) is not None:
-            if activation.name != "linear":
-                raise Unsupported("two activations after one layer are not supported")
-            activation = function
-            nodes.append(node)
-            node = _below(node)[0]
-        elif (share := _dropout(node)) is not None:
-            if activation.name != "linear":
-                raise Unsupported("dropout before an activation is not supported")
-            dropout, node = share, _below(node)[0]
-        elif name in ("AddmmBackward0", "MmBackward0", "AddBackward0"):
-            weight, transposed, bias, below, x = _linear(node)
-            found.append(ChainLayer(weight, bias, transposed, activation, dropout, tuple(nodes)))
-            if below is None:
-                return tuple(reversed(found)), x
-            activation, dropout, nodes, node = Activation("linear"), 0.0, [], below
-        else:
-            raise Unsupported(_said(node))
-
-
-def _linear(node: Any) -> tuple[Any, bool, Any, Any, Any]:
-    """Weight, whether it lies transposed, bias, the node below or None, and the input there."""
-    bias = None
-    if _name(node) == "AddBackward0":
-        product = [child for child in _below(node) if _name(child) == "MmBackward0"]
-        added = [child for child in _below(node) if _name(child) != "MmBackward0"]
-        if len(product) != 1 or len(added) != 1 or float(node._saved_alpha) != 1.0:
-            raise Unsupported(_said(node))
-        bias, node = _leaf(added[0]), product[0]
-    if _name(node) == "AddmmBackward0":
-        added, below, factor = _below(node)
-        if added is None or factor is None:
-            raise Unsupported("a frozen layer is not supported")
-        bias, x = _leaf(added), node._saved_mat1
-    else:
-        below, factor = _below(node)
-        x = node._saved_self
-    if factor is None:
-        raise Unsupported("a frozen layer is not supported")
-    transposed = _name(factor) == "TBackward0"
-    weight = _leaf(_below(factor)[0] if transposed else factor)
-    if below is not None and _name(below) == "AccumulateGrad":
-        below = None  # inputs that ask for gradients themselves
-    if below is None and (x is None or x.dim() != 2):
-        raise Unsupported("inputs of this shape are not supported")
-    return weight, transposed, bias, below, x
-
-
-def _leaf(node: Any) -> Any:
-    if node is None or not hasattr(node, "variable"):
-        raise Unsupported("weights that are made from other weights are not supported")
-    return node.variable
-
-
-def _dropout(node: Any) -> float | None:
-    """The share that is dropped, if this is dropout: a product with noughts and one other number."""
-    if _name(node) == "NativeDropoutBackward0":
-        return float(node._saved_p)
-    if _name(node) != "MulBackward0" or _below(node)[1] is not None:
-        return None
-    mask = node._saved_other
-    if mask is None or getattr(mask, "dim", lambda: 0)() != 2:
-        return None
-    values = np.unique(to_numpy(mask))
-    kept = float(values[-1])
-    plain = len(values) <= 2 and kept > 1.0 and (len(values) == 1 or values[0] == 0.0)
-    return float(f"{1.0 - 1.0 / kept:.6g}") if plain else None
-
-
-_PLAIN = {
-    "ReluBackward0": "relu",
-    "TanhBackward0": "tanh",
-    "SigmoidBackward0": "sigmoid",
-    "SiluBackward0": "silu",
-    "MishBackward0": "mish",
-    "SinBackward0": "sine",
-    "ExpBackward0": "exponential",
-    "HardsigmoidBackward0": "hard_sigmoid",
-}
-
-
-def _function(node: Any) -> Activation | None:
-    """The activation of a node, or None if it is none. Raises Unsupported for odd constants."""
-    name = _name(node)
-    if name in _PLAIN:
-        return Activation(_PLAIN[name])
-    read = _WITH_CONSTANTS.get(name)
-    return read(node) if read else None
-
-
-def _elu(node: Any) -> Activation:
-    if abs(float(node._saved_scale) - SELU_SCALE) < 1e-6:
-        return Activation("selu")
-    if float(node._saved_scale) != 1.0 or float(node._saved_input_scale) != 1.0:
-        raise Unsupported("activation CELU is not supported")
-    return Activation("elu", (float(node._saved_alpha),))
-
-
-def _softplus(node: Any) -> Activation:
-    if float(node._saved_beta) != 1.0:
-        raise Unsupported("Softplus with beta is not supported")
-    return Activation("softplus")
-
-
-def _hard_tanh(node: Any) -> Activation:
-    bounds = (float(node._saved_min_val), float(node._saved_max_val))
-    if bounds == (-1.0, 1.0):
-        return Activation("hard_tanh")
-    if bounds == (0.0, 6.0):
-        return Activation("relu6")
-    raise Unsupported("Hardtanh with other bounds is not supported")
-
-
-def _clamp(node: Any) -> Activation:
-    most = getattr(node, "_saved_max", None)
-    if node._saved_min is None or float(node._saved_min) != 0.0 or most is not None:
-        raise Unsupported("clamp is supported only as clamp(min=0)")
-    return Activation("relu")
-
-
-_WITH_CONSTANTS: dict[str, Callable[[Any], Activation]] = {
-    "LeakyReluBackward0": lambda node: Activation(
-        "leaky_relu", (float(node._saved_negative_slope),)
-    ),
-    "EluBackward0": _elu,
-    "GeluBackward0": lambda node: Activation(
-        "gelu_tanh" if node._saved_approximate == "tanh" else "gelu"
-    ),
-    "SoftplusBackward0": _softplus,
-    "HardtanhBackward0": _hard_tanh,
-    "ClampBackward1": _clamp,
-    "ClampMinBackward0": _clamp,
-}
+        return values.reshape(len(values), -1)
+    return values.reshape(samples, -1) if values.size % samples == 0 else None

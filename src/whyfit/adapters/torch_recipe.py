@@ -1,159 +1,31 @@
 """A PyTorch training loop as a recipe, or the reason why it cannot be one.
 
-Optimizers: torch/optim/*.py. Initializers: torch/nn/init.py and torch/nn/modules/linear.py.
+Optimizers: torch/optim/*.py.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from whyfit.adapters.torch_graph import ChainLayer, LossGraph, to_numpy
+from whyfit.adapters.torch_chain import ChainLayer, to_numpy
+from whyfit.adapters.torch_draws import Draws, initializer
+from whyfit.adapters.torch_graph import LossGraph
 from whyfit.records.recipe import DenseLayer, Initializer, Optimizer
 from whyfit.records.schedule import Schedule
 
-UNKNOWN = Initializer("unknown")
-
 MOST_TABLE = 5000
 """Entries of a schedule written down rate by rate."""
-
-
-# ---- initializers ----
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A call that filled a tensor: its function and its constants."""
-
-    function: str
-    constants: Mapping[str, float | str]
-
-
-def digest(tensor: Any) -> bytes:
-    """A fingerprint of a tensor's numbers in float32, so that a change of precision keeps it."""
-    content = np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=np.float32).tobytes()
-    return hashlib.blake2b(content, digest_size=16).digest()
-
-
-def initializer(values: Any, drawn: Drawn | None, fans: tuple[int, int], bias: bool) -> Initializer:
-    """The distribution that a weight came from; `fans` are the layer's inputs and units.
-
-    Name "unknown" where the script set the weights by other means.
-    """
-    if drawn is not None:
-        made = _INITIALIZERS.get(drawn.function)
-        return made(drawn.constants, fans, bias) if made else UNKNOWN
-    numbers = to_numpy(values)
-    if not np.all(numbers == numbers.flat[0]):
-        return UNKNOWN
-    value = float(np.float32(numbers.flat[0]))
-    named = {0.0: "zeros", 1.0: "ones"}.get(value)
-    return Initializer(named) if named else Initializer("constant", value=short(value))
-
-
-def short(value: float) -> float:
-    """0.1 for the float32 nearest to it."""
-    return float(str(np.float32(value)))
-
-
-def _uniform(constants: Mapping[str, Any], fans: tuple[int, int], _bias: bool) -> Initializer:
-    low, high = float(constants.get("a", 0.0)), float(constants.get("b", 1.0))
-    bound = 1.0 / math.sqrt(max(1, fans[0]))
-    if math.isclose(high, bound, rel_tol=1e-6) and math.isclose(low, -bound, rel_tol=1e-6):
-        return Initializer("torch_uniform")
-    return Initializer("random_uniform", minval=low, maxval=high)
-
-
-def _normal(constants: Mapping[str, Any], _fans: tuple[int, int], _bias: bool) -> Initializer:
-    return Initializer(
-        "random_normal",
-        mean=float(constants.get("mean", 0.0)),
-        stddev=float(constants.get("std", 1.0)),
-    )
-
-
-def _truncated(constants: Mapping[str, Any], fans: tuple[int, int], bias: bool) -> Initializer:
-    """trunc_normal_ cuts at the numbers a and b, not at deviations: nothing is cut if std is small."""
-    deviation = float(constants.get("std", 1.0))
-    mean = float(constants.get("mean", 0.0))
-    low, high = float(constants.get("a", -2.0)), float(constants.get("b", 2.0))
-    if min(mean - low, high - mean) >= 4.0 * deviation:
-        return _normal(constants, fans, bias)
-    if (mean - low, high - mean) == (2.0 * deviation, 2.0 * deviation):
-        return Initializer("truncated_normal", mean=mean, stddev=deviation)
-    return UNKNOWN
-
-
-def _xavier(distribution: str) -> Callable[..., Initializer]:
-    def made(constants: Mapping[str, Any], _fans: tuple[int, int], _bias: bool) -> Initializer:
-        gain = float(constants.get("gain", 1.0))
-        if gain == 1.0 and distribution == "uniform":
-            return Initializer("glorot_uniform")
-        return _scaled(gain**2, "fan_avg", distribution)
-
-    return made
-
-
-def _kaiming(distribution: str) -> Callable[..., Initializer]:
-    def made(constants: Mapping[str, Any], _fans: tuple[int, int], _bias: bool) -> Initializer:
-        mode = str(constants.get("mode", "fan_in"))
-        square = _gain_square(
-            str(constants.get("nonlinearity", "leaky_relu")), float(constants.get("a", 0.0))
-        )
-        if distribution == "uniform" and mode == "fan_in":
-            if math.isclose(square, 1.0 / 3.0):
-                return Initializer("torch_uniform")
-            if square == 2.0:
-                return Initializer("he_uniform")
-        return _scaled(square, mode, distribution)
-
-    return made
-
-
-def _gain_square(nonlinearity: str, a: float) -> float:
-    """Square of torch.nn.init.calculate_gain, for a leaky ReLU of slope `a`."""
-    match nonlinearity:
-        case "relu":
-            return 2.0
-        case "leaky_relu":
-            return 2.0 / (1.0 + a * a)
-        case "tanh":
-            return (5.0 / 3.0) ** 2
-        case "selu":
-            return 9.0 / 16.0
-        case _:
-            return 1.0
-
-
-def _scaled(scale: float, mode: str, distribution: str) -> Initializer:
-    return Initializer("variance_scaling", scale=scale, mode=mode, distribution=distribution)
-
-
-_INITIALIZERS: dict[str, Callable[..., Initializer]] = {
-    "uniform_": _uniform,
-    "normal_": _normal,
-    "trunc_normal_": _truncated,
-    "xavier_uniform_": _xavier("uniform"),
-    "xavier_normal_": _xavier("untruncated_normal"),
-    "kaiming_uniform_": _kaiming("uniform"),
-    "kaiming_normal_": _kaiming("untruncated_normal"),
-    "orthogonal_": lambda constants, _fans, _bias: Initializer(
-        "orthogonal", gain=float(constants.get("gain", 1.0))
-    ),
-    "eye_": lambda _constants, _fans, _bias: Initializer("identity"),
-}
 
 
 # ---- layers ----
 
 
 def dense_layers(
-    graph: LossGraph, starts: Mapping[int, Any], drawn: Mapping[bytes, Drawn]
+    graph: LossGraph, starts: Mapping[int, Any], drawn: Draws
 ) -> tuple[tuple[DenseLayer, ...], str | None]:
     """The chain's layers as a recipe has them, and why they cannot be drawn anew, if so.
 
@@ -179,13 +51,13 @@ def dense_layers(
 def _initializer_of(
     parameter: Any,
     starts: Mapping[int, Any],
-    drawn: Mapping[bytes, Drawn],
+    drawn: Draws,
     fans: tuple[int, int],
     *,
     bias: bool,
 ) -> Initializer:
     start = starts.get(id(parameter), parameter)
-    return initializer(start, drawn.get(digest(start)), fans, bias)
+    return initializer(start, drawn.of(start), fans, bias)
 
 
 def flat(layers: Sequence[ChainLayer], values: Mapping[int, Any] | None = None) -> np.ndarray:
@@ -207,7 +79,7 @@ def optimizer_of(optimizer: Any, rate: float) -> tuple[Optimizer, str | None]:
 
     `rate` is the learning rate of the first step.
     """
-    kind = type(optimizer).__name__
+    kind = getattr(optimizer, "rule", type(optimizer).__name__)
     groups = optimizer.param_groups
     group = groups[0]
     reason = None
@@ -218,7 +90,8 @@ def optimizer_of(optimizer: Any, rate: float) -> tuple[Optimizer, str | None]:
         reason = "parameter groups with learning rates of their own are not supported"
     if group.get("maximize"):
         reason = "optimizer option maximize is not supported"
-    made = _OPTIMIZERS.get(kind) if type(optimizer).__module__.startswith("torch.optim") else None
+    known_kind = type(optimizer).__module__.startswith(("torch.optim", "whyfit."))
+    made = _OPTIMIZERS.get(kind) if known_kind else None
     if made is None:
         return (
             Optimizer(kind.lower(), rate, framework="torch"),

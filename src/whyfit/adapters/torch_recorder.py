@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,8 +16,10 @@ import numpy as np
 
 from whyfit.adapters import torch_recipe
 from whyfit.adapters.batches import Batches, DataSet
-from whyfit.adapters.torch_graph import LossGraph, to_numpy
-from whyfit.adapters.torch_recipe import Drawn, RateChange
+from whyfit.adapters.torch_chain import to_numpy
+from whyfit.adapters.torch_draws import Draws, short
+from whyfit.adapters.torch_graph import LossGraph
+from whyfit.adapters.torch_recipe import RateChange
 from whyfit.records.fit import Place
 from whyfit.records.network import Array
 from whyfit.records.recipe import Optimizer, Recipe
@@ -50,7 +51,7 @@ class TorchRecorder:
     optimizer: Any
     place: Place | None
     keep_weights: bool = True
-    drawn: Mapping[bytes, Drawn] = field(default_factory=dict)
+    drawn: Draws = field(default_factory=Draws)
     scheduler: Any = None
     steps: int = 0
     reason: str | None = None
@@ -93,20 +94,26 @@ class TorchRecorder:
         `trained` says that another optimizer has changed them already.
         """
         if trained:
-            self._give_up("a model that was trained before this fit is not supported")
+            self.give_up("a model that was trained before this fit is not supported")
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 self.starts[id(parameter)] = parameter.detach().clone()
         rate = self.rate = float(self.optimizer.param_groups[0]["lr"])
         self.rates = [RateChange(0, rate)]
-        self.rule = torch_recipe.optimizer_of(self.optimizer, torch_recipe.short(rate))
+        self.rule = torch_recipe.optimizer_of(self.optimizer, short(rate))
         if self.rule[1] is not None:
-            self._give_up(self.rule[1])
+            self.give_up(self.rule[1])
 
     def change_rate(self, rate: float) -> None:
         """Note that the step about to be made has another learning rate than the one before."""
         self.rate = rate
         self.rates.append(RateChange(self.steps, rate))
+
+    def set_rate(self, rate: float) -> None:
+        """Set the one learning rate of the whole loop, where it is found out only step by step."""
+        if rate != self.rate:
+            self.rate, self.rates = rate, [RateChange(0, rate)]
+            self.rule = torch_recipe.optimizer_of(self.optimizer, rate)
 
     def after_usual(self, loss: float) -> None:
         """Take a step at which nothing was looked at: the rule, so it must cost next to nothing."""
@@ -126,15 +133,15 @@ class TorchRecorder:
             self._resume()
         if seen.backwards != 1:
             what = "several losses" if seen.backwards else "no loss"
-            self._give_up(f"optimizer steps after {what} are not supported")
+            self.give_up(f"optimizer steps after {what} are not supported")
         if seen.clipped != self.clipping:
             if self.steps:
-                self._give_up("clipping of some steps only is not supported")
+                self.give_up("clipping of some steps only is not supported")
             self.clipping = seen.clipped
         if seen.graph is not None:
             self._look(seen.graph, seen)
         elif self.steps == 0:
-            self._give_up("a loss without gradients of its own is not supported")
+            self.give_up("a loss without gradients of its own is not supported")
         if self.steady:
             self.after_usual(seen.loss)
             return
@@ -162,9 +169,10 @@ class TorchRecorder:
 
     def _resume(self) -> None:
         self.ended = None
-        self._give_up("networks that are trained in turns are not supported")
+        self.give_up("networks that are trained in turns are not supported")
 
-    def _give_up(self, reason: str) -> None:
+    def give_up(self, reason: str) -> None:
+        """Note why this training cannot be made again; the first reason counts."""
         self.reason = self.reason or reason
 
     # ---- looking at a batch ----
@@ -175,10 +183,10 @@ class TorchRecorder:
         elif seen.cleared is not None:
             self.cleared = seen.cleared if self.cleared is not False else False
             if not seen.cleared:
-                self._give_up("gradients that are not cleared between steps are not supported")
+                self.give_up("gradients that are not cleared between steps are not supported")
         self._next_check = self.steps + max(CHECK_LEAST, self.steps // CHECK_SHARE)
         if graph.reason is not None:
-            self._give_up(graph.reason)
+            self.give_up(graph.reason)
         batch = graph.batch
         if batch is None or self.batches is None:
             return
@@ -190,11 +198,11 @@ class TorchRecorder:
         else:
             self.batches.check(self.steps, *batch)
         if self.batches.reason is not None:
-            self._give_up(self.batches.reason)
+            self.give_up(self.batches.reason)
 
     def _begin(self, graph: LossGraph) -> None:
         self.first = graph
-        self.model = graph.outermost[0] if graph.outermost else None
+        self.model = graph.outermost.module if graph.outermost else None
         if graph.error is None:
             self.problem = graph.reason
             return
@@ -204,13 +212,13 @@ class TorchRecorder:
             mine = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
             parameters = [p for each in graph.layers for p in (each.weight, each.bias)]
             if not all(id(p) in mine for p in parameters if p is not None):
-                self._give_up("weights that the optimizer does not hold are not supported")
+                self.give_up("weights that the optimizer does not hold are not supported")
             else:
                 self.start = torch_recipe.flat(graph.layers, self.starts)
                 self.latest = (0, self.start)
                 self.snapshots = [self.latest]
             if len(graph.leaves) > len([p for p in parameters if p is not None]):
-                self._give_up("weights outside the chain of layers are not supported")
+                self.give_up("weights outside the chain of layers are not supported")
 
     def _new_pass(self, loaders: tuple[Any, ...]) -> bool:
         if self.loader is None and loaders and self.steps == 0:
@@ -265,7 +273,7 @@ class TorchRecorder:
             return None
         error = self.first.error
         if error.output_shape != error.target_shape:
-            self._give_up(
+            self.give_up(
                 f"a loss between outputs of shape {error.output_shape} and targets of shape "
                 f"{error.target_shape}, which are spread against each other, is not supported"
             )
@@ -278,7 +286,7 @@ class TorchRecorder:
             schedule_reason = self._watches_loss()
         for each in (data.reason, rule_reason, reason, schedule_reason):
             if each:
-                self._give_up(each)
+                self.give_up(each)
         clipping = dict(self.clipping)
         optimizer = replace(
             rule, global_clipnorm=clipping.get("norm"), clipvalue=clipping.get("value")
@@ -314,7 +322,7 @@ class TorchRecorder:
             return last, epochs
         if self.latest is not None and self.latest[0] == epochs:
             return self.latest[1], epochs
-        self._give_up("a training that ends within a pass over the data is not supported")
+        self.give_up("a training that ends within a pass over the data is not supported")
         return last, max(epochs, 1)
 
 

@@ -171,8 +171,8 @@ def _no_fit(captured: capture.Captured) -> str:
     if captured.error:
         return f"the script stopped before any fit ({captured.error}): there is nothing to diagnose"
     return (
-        "the script called no fit that whyfit can watch (Keras's Model.fit, a PyTorch optimizer's "
-        "step, scikit-learn's MLPRegressor): there is nothing to diagnose"
+        "the script called no fit that whyfit can watch (Keras's Model.fit, a PyTorch loop with "
+        "backward, scikit-learn's MLPRegressor): there is nothing to diagnose"
     )
 
 

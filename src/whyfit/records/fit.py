@@ -27,7 +27,7 @@ class Place:
 class Call:
     """A call of the script that shaped the fit, such as `Dense(4)` or `compile(...)`.
 
-    `role` says what it made: "fit", "compile", "optimizer", "layer", "input_scaler",
+    `role` says what it made: "fit", "compile", "optimizer", "scheduler", "layer", "input_scaler",
     "target_scaler". `index` numbers the layers, first hidden layer 0.
     """
 
