@@ -47,7 +47,7 @@ $(VENV)/.demo: $(BIN)/python $(SOURCES)
 
 $(VENV)/.test: $(BIN)/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet -e '.[keras,torch,sklearn,dev]'
+	$(BIN)/python -m pip install --quiet -e '.[keras,torch,sklearn,dask,parquet,dev]'
 	@touch $@ $(VENV)/.demo
 
 clean:

@@ -7,3 +7,5 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Tests see what they train, and leave nothing in the home of whoever runs them.
+os.environ["WHYFIT_LEDGER"] = ""

@@ -16,6 +16,7 @@ from whyfit._version import __version__
 from whyfit.adapters.capture import Captured, Program
 from whyfit.engine import lanes
 from whyfit.errors import Interrupted
+from whyfit.ledger.ledger import Ledger, Page
 from whyfit.measure.evidence import gather
 from whyfit.measure.residuals import curve_rows
 from whyfit.records.diagnosis import Diagnosis, FitDiagnosis, Verdict
@@ -23,23 +24,30 @@ from whyfit.records.evidence import Evidence
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.study import BASELINE, Fix, Replay, Samples, Study
-from whyfit.study import confirm, plan
+from whyfit.study import confirm, memory, plan
 from whyfit.study.conduct import StudyOptions, conduct
 from whyfit.study.replay import replay
 from whyfit.study.run import Progress, Report
 from whyfit.study.samples import sample
+from whyfit.study.workers.crew import Place
 
 MOST_SAMPLED, BASELINE_SAMPLES = 8, 32
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a person may ask for; the defaults are those of the command line."""
+    """What a person may ask for.
+
+    The defaults are those of the command line, except that nothing is kept: `ledger` is what knows
+    earlier trainings and keeps new ones. `executor` is where replicates run: any executor of
+    `concurrent.futures`, or a place of `study.workers`.
+    """
 
     study: StudyOptions = field(default_factory=StudyOptions)
     confirm: confirm.ConfirmOptions = field(default_factory=confirm.ConfirmOptions)
     retrain: bool = True
-    executor: Executor | None = None
+    executor: Executor | Place | None = None
+    ledger: Ledger = field(default_factory=Ledger.nowhere)
     report: Report = lambda _progress: None
 
 
@@ -58,6 +66,10 @@ def diagnose(captured: Captured, options: Options = Options()) -> Diagnosis:
         figures=captured.figures,
         environment=environment(captured.fits),
         seconds={"confirmation": sum(each.confirmation_seconds for each in fits)},
+        work={
+            name: sum(each.work.get(name, 0) for each in fits)
+            for name in ("trained", "from_ledger")
+        },
     )
 
 
@@ -73,8 +85,10 @@ def diagnose_fit(
     study: Study | None = None
     fixes: tuple[Fix, ...] = ()
     confirming = 0.0
+    page = Page.blank()
     if obstacle is None and fit.recipe is not None:
-        replayed = _replayed(fit, options)
+        page = _page(fit, options, criterion.tolerance)
+        replayed = _replayed(fit, options, page)
         if replayed.status == "differs":
             obstacle = "the engine does not reproduce this fit"
         else:
@@ -85,6 +99,7 @@ def diagnose_fit(
                 options.study,
                 executor=options.executor,
                 report=options.report,
+                page=page,
             )
             if study.asked is not None:
                 obstacle = "only the arms asked for were trained"
@@ -94,6 +109,9 @@ def diagnose_fit(
                 fixes = (_verified(program, fit, index, fixes[0], study, options), *fixes[1:])
             confirming = time.monotonic() - began
     rows = curve_rows(evidence)
+    samples = _sampled(fit, study, fixes, rows, page)
+    verdict = conclude(evidence, criterion.tolerance, study)
+    page.end(verdict)
     return FitDiagnosis(
         evidence,
         findings,
@@ -102,10 +120,11 @@ def diagnose_fit(
         study,
         obstacle,
         fixes,
-        conclude(evidence, criterion.tolerance, study),
+        verdict,
         rows,
-        _sampled(fit, study, fixes, rows),
+        samples,
         confirming,
+        {"trained": page.trained, "from_ledger": page.reused},
     )
 
 
@@ -137,7 +156,7 @@ def conclude(evidence: Evidence, tolerance: float, study: Study | None) -> Verdi
 
 
 def _sampled(
-    fit: Fit, study: Study | None, fixes: tuple[Fix, ...], rows: Array
+    fit: Fit, study: Study | None, fixes: tuple[Fix, ...], rows: Array, page: Page
 ) -> tuple[Samples, ...]:
     """Curves for the report's pictures: of the script as it is, of the first fixes, and of the arms that
     prove the confirmed causes.
@@ -154,8 +173,8 @@ def _sampled(
     others = [*(fix.changes for fix in fixes[:2]), *proofs][:MOST_SAMPLED]
     others = [each for each in dict.fromkeys(others) if each != BASELINE]
     return (
-        sample(fit, fit.recipe, study.plan, BASELINE, rows, BASELINE_SAMPLES),
-        *(sample(fit, fit.recipe, study.plan, each, rows) for each in others),
+        sample(fit, fit.recipe, study.plan, BASELINE, rows, BASELINE_SAMPLES, page),
+        *(sample(fit, fit.recipe, study.plan, each, rows, page=page) for each in others),
     )
 
 
@@ -167,9 +186,15 @@ def environment(fits: tuple[Fit, ...]) -> dict[str, str]:
     return found
 
 
-def _replayed(fit: Fit, options: Options) -> Replay:
+def _page(fit: Fit, options: Options, tolerance: float) -> Page:
+    assert fit.recipe is not None  # else nothing is trained
+    study = options.study
+    return options.ledger.page(memory.about(fit, fit.recipe, study.seed, study.budget, tolerance))
+
+
+def _replayed(fit: Fit, options: Options, page: Page) -> Replay:
     options.report(Progress("replaying the fit with the engine", 0, 0.0))
-    return replay(fit, options.study.seed)
+    return replay(fit, options.study.seed, page)
 
 
 def _verified(

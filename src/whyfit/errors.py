@@ -7,7 +7,10 @@
     ├── CaptureError          the fit was seen but could not be recorded
     ├── Unsupported           the engine cannot train this; the message is the reason
     ├── OutputError           a report could not be written
+    ├── LedgerError           the ledger cannot be read or written; what it held is unharmed
     └── Interrupted           Ctrl-C during the study; what was known is kept
+        └── WorkersLost       nobody is left to train; the message says how to go on
+            └── WorkerRefused a worker has another version; the message names both
 
 A message has three parts: what was expected, what came, what to do.
 """
@@ -17,12 +20,15 @@ from __future__ import annotations
 __all__ = [
     "CaptureError",
     "Interrupted",
+    "LedgerError",
     "OutputError",
     "ScriptNotFound",
     "ScriptSyntaxError",
     "Unsupported",
     "UsageError",
     "WhyfitError",
+    "WorkerRefused",
+    "WorkersLost",
 ]
 
 
@@ -54,5 +60,17 @@ class OutputError(WhyfitError):
     """A result could not be written where it was asked for."""
 
 
+class LedgerError(WhyfitError):
+    """The ledger cannot be used; the message is what follows its name in a sentence."""
+
+
 class Interrupted(WhyfitError):
     """The person pressed Ctrl-C; what was found so far is kept."""
+
+
+class WorkersLost(Interrupted):
+    """The workers, or what sends work to them, are gone."""
+
+
+class WorkerRefused(WorkersLost):
+    """A worker whose results would not be those of this machine; the message names both versions."""

@@ -6,6 +6,8 @@ import argparse
 import shlex
 import time
 import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,16 +19,20 @@ from whyfit.adapters.patch import shown_path
 from whyfit.cli import streams
 from whyfit.cli.files import check_writable, write
 from whyfit.cli.streams import complain
-from whyfit.cli.values import Commands, arm, factors, positive, some, whole
+from whyfit.cli.values import Commands, arm, factors, place_name, positive, some, whole
 from whyfit.diagnose import Options, diagnose
 from whyfit.errors import UsageError, WhyfitError
 from whyfit.fast import EngineSubstitute
+from whyfit.ledger.connection import customary_place
+from whyfit.ledger.ledger import Ledger
 from whyfit.progress import ProgressLine
 from whyfit.records.diagnosis import Diagnosis
 from whyfit.study.asked import DEFAULT_REPLICATES
 from whyfit.study.conduct import StudyOptions
 from whyfit.study.confirm import ConfirmOptions
 from whyfit.study.plan import DEFAULT_BUDGET
+from whyfit.study.workers.crew import Place
+from whyfit.study.workers.places import INLINE, place_named
 
 OWN_FAILURE = 70
 
@@ -88,6 +94,17 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="trainings of each --arm (default %(default)d)",
     )
+    run.add_argument(
+        "--on",
+        type=place_name,
+        default=INLINE,
+        metavar="PLACE",
+        help="where to retrain: inline, processes[:N], dask://host:port (default %(default)s)",
+    )
+    run.add_argument(
+        "--ledger", metavar="FILE", help="where what was trained is kept, for the next run"
+    )
+    run.add_argument("--no-ledger", action="store_true", help="keep nothing, look nothing up")
     run.add_argument("--json", metavar="FILE", help="where to write the JSON file")
     run.add_argument("--html", metavar="FILE", help="where to write the HTML file")
     run.add_argument("--no-study", action="store_true", help="measure only, retrain nothing")
@@ -107,6 +124,8 @@ def run_command(options: argparse.Namespace) -> int:
     json_path, html_path = _output_paths(options, program)
     for path in (json_path, html_path):
         check_writable(path)
+    if not options.no_study:
+        place_named(options.on).close()  # that nobody answers is better known before a long script
     progress = ProgressLine(quiet=options.quiet)
     session = Session(
         substitute=EngineSubstitute() if options.fast else None,
@@ -120,7 +139,11 @@ def run_command(options: argparse.Namespace) -> int:
         if not captured.fits:
             complain(_no_fit(captured))
             return captured.status
-        diagnosis = diagnose(captured, _options(options, script_seconds, progress))
+        with _ledger(options, progress) as ledger, _place(options) as place:
+            asked = replace(
+                _options(options, script_seconds, progress), ledger=ledger, executor=place
+            )
+            diagnosis = diagnose(captured, asked)
         progress.close()
         diagnosis = replace(
             diagnosis,
@@ -192,6 +215,29 @@ def _options(options: argparse.Namespace, script_seconds: float, progress: Progr
         retrain=not options.no_study,
         report=progress,
     )
+
+
+@contextmanager
+def _ledger(options: argparse.Namespace, progress: ProgressLine) -> Generator[Ledger]:
+    """The ledger, opened after the script: what forks should not inherit it."""
+    path = Path(options.ledger) if options.ledger else customary_place()
+    if path is None or options.no_ledger or options.no_study:
+        ledger = Ledger.nowhere()
+    else:
+        ledger = Ledger.open(path, progress.say)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def _place(options: argparse.Namespace) -> Generator[Place]:
+    place = place_named(INLINE if options.no_study else options.on)
+    try:
+        yield place
+    finally:
+        place.close()
 
 
 def _tell(

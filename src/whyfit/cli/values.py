@@ -9,6 +9,7 @@ from whyfit.errors import UsageError
 from whyfit.records.study import Arm
 from whyfit.study.asked import parse_arm
 from whyfit.study.factors import FACTOR_NAMES
+from whyfit.study.workers.places import check_name
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -59,3 +60,11 @@ def factors(text: str) -> tuple[str, ...]:
             f"unknown factor {unknown[0]}; known: {', '.join(FACTOR_NAMES)}"
         )
     return names
+
+
+def place_name(text: str) -> str:
+    """A place where replicates run."""
+    try:
+        return check_name(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

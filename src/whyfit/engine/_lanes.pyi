@@ -5,6 +5,7 @@ from enum import Enum
 from whyfit.records.network import Array
 
 GROUP: int
+BUILD: str  # hash of the kernels' sources and of what compiled them (CMakeLists.txt)
 
 class Activation(Enum):
     linear = ...

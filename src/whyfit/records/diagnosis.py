@@ -29,7 +29,8 @@ class FitDiagnosis:
     """Everything said of one fit.
 
     `study` is None where nothing was retrained, and then `not_studied` gives the reason. `samples`
-    are curves of the untouched script and of the fixes at the samples `rows`.
+    are curves of the untouched script and of the fixes at the samples `rows`; `work` is as in
+    `Diagnosis`.
     """
 
     evidence: Evidence
@@ -43,6 +44,7 @@ class FitDiagnosis:
     rows: Int[Array, points]
     samples: tuple[Samples, ...] = ()
     confirmation_seconds: float = 0.0
+    work: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,9 @@ class Diagnosis:
     """Everything said of a script.
 
     `status` is the script's own exit status; `notes` what the person should know about the capture;
-    `command` the command line that made the diagnosis, empty if there was none.
+    `command` the command line that made the diagnosis, empty if there was none; `work` how many fits
+    the engine `trained` and how many came `from_ledger`. Seconds and work tell how the rest was got,
+    which depends on neither.
     """
 
     script: str
@@ -62,3 +66,4 @@ class Diagnosis:
     environment: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     command: str = ""
+    work: Mapping[str, int] = field(default_factory=dict)

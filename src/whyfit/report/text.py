@@ -42,11 +42,24 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
             _wrapped(console, f"{where}: {panel.headline} {panel.fix_sentence}".strip())
         else:
             _render_fit(report, panel, console, verbosity)
+    if (kept := from_ledger(report)) and verbosity >= 0:
+        _wrapped(console, kept, style="dim")
+
+
+def from_ledger(report: Report) -> str:
+    """How much of the work an earlier run had done; empty if none."""
+    trained, known = (report.work.get(name, 0) for name in ("trained", "from_ledger"))
+    if not known:
+        return ""
+    if not trained:
+        return f"Nothing was trained: all {known} fits came from the ledger."
+    return f"{known} of {known + trained} fits came from the ledger, {trained} were trained."
 
 
 def _render_fit(report: Report, panel: FitPanel, console: Console, verbosity: int) -> None:
     _wrapped(console, _facts(report, panel), style="dim")
-    height, others = _room(panel, console, verbosity)
+    most = MOST_LINES - bool(from_ledger(report))
+    height, others = _room(panel, console, verbosity, most)
     if panel.curve is not None and console.width >= 60:
         width = min(console.width, 80) - 4
         for line in plot(panel.curve, width=width, height=height, plain=_plain(console)):
@@ -54,13 +67,13 @@ def _render_fit(report: Report, panel: FitPanel, console: Console, verbosity: in
     _answer(panel, console, verbosity, others)
 
 
-def _room(panel: FitPanel, console: Console, verbosity: int) -> tuple[int, int]:
+def _room(panel: FitPanel, console: Console, verbosity: int, most: int) -> tuple[int, int]:
     """Lines for the plot, and how many other fixes to name: with many causes to tell both shrink."""
     for height, others in ((4, 2), (3, 2), (2, 2), (2, 1), (2, 0)):
         written = io.StringIO()
         trial = Console(file=written, width=console.width, highlight=False)
         _answer(panel, trial, verbosity, others)
-        if 1 + height + written.getvalue().count("\n") <= MOST_LINES:
+        if 1 + height + written.getvalue().count("\n") <= most:
             return height, others
     return 2, 0
 

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from whyfit.errors import Interrupted
+from whyfit.ledger.ledger import Page
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding
 from whyfit.records.recipe import Recipe
@@ -14,6 +15,7 @@ from whyfit.study import asked, blame, judge, verdict
 from whyfit.study.plan import DEFAULT_BUDGET, make_plan
 from whyfit.study.run import Laboratory, Report
 from whyfit.study.search import search
+from whyfit.study.workers.crew import Place
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,15 @@ def conduct(
     recipe: Recipe,
     options: StudyOptions,
     *,
-    executor: Executor | None = None,
+    executor: Executor | Place | None = None,
     report: Report = lambda _progress: None,
+    page: Page | None = None,
 ) -> Study:
-    """Retrain until every suspected cause is decided or the budget is spent."""
+    """Retrain until every suspected cause is decided or the budget is spent.
+
+    Replicates run on `executor` (default: on this machine's cores); what `page` knows is not trained
+    again. Neither changes the result.
+    """
     plan = make_plan(
         evidence,
         findings,
@@ -50,10 +57,13 @@ def conduct(
         seed=options.seed,
         kept=options.kept,
     )
-    laboratory = Laboratory(evidence.fit, recipe, plan, executor, report)
-    if options.arms:
-        return _asked(laboratory, findings, plan, options)
-    return conduct_in(laboratory, evidence, findings)
+    laboratory = Laboratory(evidence.fit, recipe, plan, executor, report, page or Page.blank())
+    try:
+        if options.arms:
+            return _asked(laboratory, findings, plan, options)
+        return conduct_in(laboratory, evidence, findings)
+    finally:
+        laboratory.close()
 
 
 def conduct_in(laboratory: Laboratory, evidence: Evidence, findings: tuple[Finding, ...]) -> Study:
@@ -66,8 +76,8 @@ def conduct_in(laboratory: Laboratory, evidence: Evidence, findings: tuple[Findi
         if succeeded or lucky.status == "confirmed":
             return _baseline_only(laboratory, evidence, findings, plan)
         return _full(laboratory, evidence, findings, plan)
-    except Interrupted:
-        note = "the study was interrupted; nothing was decided"
+    except Interrupted as reason:
+        note = f"{reason}; nothing was decided"
         return Study(
             plan,
             laboratory.everything(),

@@ -7,9 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from whyfit.engine import lanes
+from whyfit.ledger.ledger import Page
 from whyfit.records.fit import Fit
-from whyfit.records.recipe import flatten
+from whyfit.records.network import Array
+from whyfit.records.recipe import Recipe, flatten
 from whyfit.records.study import Interval, Replay
+from whyfit.study import memory
+from whyfit.study.workers.block import Data
 
 REPLICATES = 64
 """With as many draws from one distribution, the next falls outside their range once in 33 times."""
@@ -21,7 +25,7 @@ SLACK = 0.02
 """Relative difference that rounding alone may make in float32 after some thousand steps."""
 
 
-def replay(fit: Fit, seed: int) -> Replay:
+def replay(fit: Fit, seed: int, page: Page | None = None) -> Replay:
     """Train from the captured start, each replicate in an order of its own."""
     recipe, observed = fit.recipe, fit.unexplained_variance
     if recipe is None or fit.start is None:
@@ -32,15 +36,17 @@ def replay(fit: Fit, seed: int) -> Replay:
         return Replay("not-run", observed, None, reason="no epoch was completed")
     shortened = replace(recipe, epochs=fit.epochs_done)
     replicates = REPLICATES if recipe.shuffle else 1
-    trained = lanes.train(
-        shortened,
-        fit.x,
-        fit.y,
-        np.tile(flatten(fit.start), (replicates, 1)),
-        order=lanes.Order("replicate", seed=seed),
+    start = flatten(fit.start)
+    errors = memory.remembered(
+        page or Page.blank(),
+        "replay",
+        "[]",
+        replicates,
+        (shortened, Data.of(fit.x, fit.y).digest, start.tobytes(), seed),
+        lambda: _errors(shortened, fit, np.tile(start, (replicates, 1)), seed),
     )
     with np.errstate(invalid="ignore", over="ignore"):
-        ends = trained.mean_squared_error / np.mean((fit.y - fit.y.mean(axis=0)) ** 2)
+        ends = errors / np.mean((fit.y - fit.y.mean(axis=0)) ** 2)
     if not np.all(np.isfinite(ends)) or not np.isfinite(observed):
         alike = np.isfinite(observed) == np.all(np.isfinite(ends)) or (
             not np.isfinite(observed) and not np.all(np.isfinite(ends))
@@ -51,3 +57,9 @@ def replay(fit: Fit, seed: int) -> Replay:
     interval = Interval(low - margin - SLACK * low - 1e-6, high + margin + SLACK * high + 1e-6)
     inside = interval.low <= observed <= interval.high
     return Replay("reproduced" if inside else "differs", observed, interval, replicates)
+
+
+def _errors(recipe: Recipe, fit: Fit, starts: Array, seed: int) -> Array:
+    """Mean squared error of each replicate."""
+    order = lanes.Order("replicate", seed=seed)
+    return lanes.train(recipe, fit.x, fit.y, starts, order=order).mean_squared_error

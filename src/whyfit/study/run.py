@@ -1,30 +1,33 @@
 """Running replicates: a laboratory that trains arms on request and remembers what it has trained.
 
-Work goes out in blocks of 16 replicates to an executor; a block's result depends on its arm, phase
-and number alone, so that it does not matter where, when or beside what it ran.
+Work goes out in blocks of 16 replicates to a crew (`workers`); a block's result depends on its recipe,
+seed and number alone, so that it does not matter where, when or beside what it ran. What the ledger
+knows already is not trained again, but counts towards the budget all the same: plan, decisions and
+results are those of a study without it.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from whyfit.engine import cost, lanes
-from whyfit.engine.initializers import draw
-from whyfit.errors import Interrupted
-from whyfit.measure.activity import few_samples, live_units
+from whyfit.engine import cost
+from whyfit.errors import WorkersLost
+from whyfit.ledger.ledger import Page, Wanted
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Arm, Outcomes, Phase, Plan
-from whyfit.study import factors
-
-BLOCK = lanes.GROUP
+from whyfit.study import factors, memory
+from whyfit.study.workers.block import BLOCK, Block, Data
+from whyfit.study.workers.crew import Crew, Place
+from whyfit.study.workers.places import place_of
+from whyfit.study.workers.send import train
 
 
 @dataclass(frozen=True)
@@ -39,68 +42,33 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-@dataclass(frozen=True)
-class Block:
-    """Sixteen replicates of one recipe: all that a worker needs besides the data."""
-
-    recipe: Recipe
-    seed: int
-    first: int
-
-
-def train_block(block: Block, x: Array, y: Array, cancelled: Callable[[], bool]) -> Array:
-    """Unexplained variance and live units at the start of each replicate of a block, (2, 16)."""
-
-    def stop_if_cancelled(_steps: int) -> None:
-        if cancelled():
-            raise Interrupted("cancelled")
-
-    recipe = block.recipe
-    starts = draw(recipe, block.seed, block.first, BLOCK)
-    trained = lanes.train(
-        recipe,
-        x,
-        y,
-        starts,
-        order=lanes.Order("group", seed=block.seed),
-        first_replicate=block.first,
-        threads=1,
-        progress=stop_if_cancelled,
-    )
-    targets = recipe.target_transform(y) if recipe.target_transform else y
-    variance = float(np.mean((targets - targets.mean(axis=0)) ** 2))
-    unexplained = trained.mean_squared_error / variance
-    unexplained[~np.isfinite(unexplained) | (trained.diverged_at >= 0)] = np.inf
-    inputs = recipe.input_transform(x) if recipe.input_transform else x
-    return np.stack([unexplained, live_units(starts, recipe, few_samples(inputs, 64))])
-
-
 @dataclass
 class Laboratory:
     """Trains arms of one fit under one plan; every result is kept.
 
-    The only mutable object of a study: it holds what has been measured so far.
+    The only mutable object of a study: it holds what has been measured so far. `fits` counts all
+    replicates, `page` those that the ledger gave. Close it at the end.
     """
 
     fit: Fit
     recipe: Recipe
     plan: Plan
-    executor: Executor | None = None
+    executor: Executor | Place | None = None
     report: Report = lambda _progress: None
+    page: Page = field(default_factory=Page.blank)
     started: float = field(default_factory=time.monotonic)
     spent: float = 0.0
     fits: int = 0
     _blocks: dict[tuple[Arm, Phase], list[Array]] = field(default_factory=dict)
-    _cancelled: bool = False
+    _crew: Crew | None = None
 
     def __post_init__(self) -> None:
-        self._x = np.asarray(self.fit.x, dtype=np.float64)
-        self._y = np.asarray(self.fit.y, dtype=np.float64)
+        self._data = Data.of(self.fit.x, self.fit.y)
 
     def cost(self, arm: Arm, replicates: int) -> float:
         """Modelled seconds of an arm."""
         recipe = factors.apply(arm, self.fit, self.recipe)
-        return cost.seconds(recipe, len(self._x), replicates)
+        return cost.seconds(recipe, len(self._data.x), replicates)
 
     def price(self, arms: Iterable[Arm], replicates: int, phase: Phase) -> float:
         """Modelled seconds of what these arms still lack to have so many replicates."""
@@ -122,7 +90,10 @@ class Laboratory:
         return time.monotonic() - self.started > 4.0 * self.plan.budget + 10.0
 
     def run(self, wanted: Mapping[Arm, int], phase: Phase, doing: str) -> None:
-        """Train what is missing for these arms to have so many replicates (rounded up to 16)."""
+        """Train what is missing for these arms to have so many replicates (rounded up to 16).
+
+        Raises Interrupted on Ctrl-C and WorkersLost where nobody is left to train.
+        """
         jobs: list[tuple[Arm, int]] = []
         for arm, replicates in wanted.items():
             have = len(self._blocks.setdefault((arm, phase), []))
@@ -132,14 +103,15 @@ class Laboratory:
         if not jobs:
             return
         seed = self.plan.selection_seed if phase == "selection" else self.plan.confirmation_seed
-        results = self._train(
-            [
-                Block(factors.apply(arm, self.fit, self.recipe), seed, index * BLOCK)
-                for arm, index in jobs
-            ],
-            doing,
-        )
-        for (arm, _index), result in zip(jobs, results, strict=True):
+        recipes = {arm: factors.apply(arm, self.fit, self.recipe) for arm in wanted}
+        blocks = [Block(recipes[arm], seed, index * BLOCK) for arm, index in jobs]
+        entries = [
+            Wanted(key, phase, named(arm), block.first, BLOCK)
+            for key, (arm, _index), block in zip(
+                memory.keys(blocks, self._data), jobs, blocks, strict=True
+            )
+        ]
+        for (arm, _index), result in zip(jobs, self._results(blocks, entries, doing), strict=True):
             self._blocks[arm, phase].append(result)
 
     def outcomes(self, arm: Arm, phase: Phase) -> Outcomes:
@@ -154,34 +126,55 @@ class Laboratory:
             self.outcomes(arm, phase) for (arm, phase), blocks in self._blocks.items() if blocks
         )
 
-    def _train(self, blocks: list[Block], doing: str) -> list[Array]:
-        if self.executor is not None:
-            return self._train_on(self.executor, blocks, doing)
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            return self._train_on(pool, blocks, doing)
+    def close(self) -> None:
+        """Let the crew go."""
+        if self._crew is not None:
+            self._crew.close()
+            self._crew = None
 
-    def _train_on(self, executor: Executor, blocks: list[Block], doing: str) -> list[Array]:
-        # The longest first, so that no core waits for a long one at the end.
-        order = sorted(
-            range(len(blocks)),
-            key=lambda at: -cost.seconds(blocks[at].recipe, len(self._x), BLOCK),
-        )
-        futures: dict[int, Future[Array]] = {
-            at: executor.submit(train_block, blocks[at], self._x, self._y, self._is_cancelled)
-            for at in order
-        }
-        try:
-            waiting = set(futures.values())
-            while waiting:
-                done, waiting = wait(waiting, timeout=0.1)
-                self.fits += BLOCK * len(done)
-                self.report(Progress(doing, self.fits, time.monotonic() - self.started))
-        except KeyboardInterrupt:
-            self._cancelled = True
-            for future in futures.values():
-                future.cancel()
-            raise Interrupted("the study was interrupted") from None
-        return [futures[at].result() for at in range(len(blocks))]
+    def _results(self, blocks: list[Block], entries: list[Wanted], doing: str) -> list[Array]:
+        """From the ledger or else trained, in order."""
+        known = self.page.fetch(entries)
+        missing = [at for at, entry in enumerate(entries) if entry.key not in known]
+        self.fits += BLOCK * (len(entries) - len(missing))
+        self._say(doing)
 
-    def _is_cancelled(self) -> bool:
-        return self._cancelled
+        def arrived(fresh: dict[int, Array]) -> None:
+            self.fits += BLOCK * len(fresh)
+            self.page.keep([(entries[missing[at]], result) for at, result in fresh.items()])
+            self._say(doing)
+
+        if missing:
+            try:
+                trained = train(self._hired(), [blocks[at] for at in missing], arrived)
+            except WorkersLost as lost:
+                raise type(lost)(f"{lost}; {self._how_to_go_on()}") from lost
+            known |= zip((entries[at].key for at in missing), trained, strict=True)
+        return [known[entry.key] for entry in entries]
+
+    def _hired(self) -> Crew:
+        # Not before there is something to train: a study that the ledger knows starts no process.
+        if self._crew is None:
+            self._crew = place_of(self.executor).crew(self._data)
+        return self._crew
+
+    def _how_to_go_on(self) -> str:
+        ledger = self.page.ledger
+        if ledger.keeps:
+            return (
+                f"{self.fits} fits of this study are in the ledger {ledger.path}, and the same "
+                "command goes on from there"
+            )
+        return "nothing was kept, since there is no ledger"
+
+    def _say(self, doing: str) -> None:
+        self.report(Progress(doing, self.fits, time.monotonic() - self.started))
+
+
+def named(arm: Arm) -> str:
+    """An arm as the ledger writes it.
+
+    >>> named(())
+    '[]'
+    """
+    return json.dumps([[change.factor, change.to] for change in arm], ensure_ascii=False)

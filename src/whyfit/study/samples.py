@@ -6,18 +6,27 @@ import numpy as np
 
 from whyfit.engine import lanes
 from whyfit.engine.initializers import draw
+from whyfit.ledger.ledger import Page
 from whyfit.measure.activity import few_samples, live_units
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Arm, Plan, Samples
-from whyfit.study import factors
+from whyfit.study import factors, memory
+from whyfit.study.run import named
+from whyfit.study.workers.block import Data
 
 COUNT = 16
 
 
 def sample(
-    fit: Fit, recipe: Recipe, plan: Plan, changes: Arm, rows: Array, count: int = COUNT
+    fit: Fit,
+    recipe: Recipe,
+    plan: Plan,
+    changes: Arm,
+    rows: Array,
+    count: int = COUNT,
+    page: Page | None = None,
 ) -> Samples:
     """Train the first confirmation replicates of an arm again and keep their predictions.
 
@@ -26,14 +35,19 @@ def sample(
     """
     changed = factors.apply(changes, fit, recipe)
     starts = draw(changed, plan.confirmation_seed, 0, count)
-    trained = lanes.train(
-        changed, fit.x, fit.y, starts, order=lanes.Order("group", seed=plan.confirmation_seed)
+    trained = memory.remembered(
+        page or Page.blank(),
+        "sample",
+        named(changes),
+        count,
+        (changed, Data.of(fit.x, fit.y).digest, plan.confirmation_seed),
+        lambda: _ends(changed, fit, starts, plan.confirmation_seed),
     )
     x = changed.input_transform(fit.x) if changed.input_transform else fit.x
     targets = changed.target_transform(fit.y) if changed.target_transform else fit.y
     variance = float(np.mean((targets - targets.mean(axis=0)) ** 2))
     curves = []
-    for weights in trained.weights.astype(np.float64):
+    for weights in trained[:, :-1]:
         with np.errstate(all="ignore"):
             predicted = changed.network(weights)(x[rows])
         if changed.target_transform is not None:
@@ -42,6 +56,13 @@ def sample(
     return Samples(
         changes,
         np.array(curves),
-        trained.mean_squared_error / variance,
+        trained[:, -1] / variance,
         live_units(starts, changed, few_samples(x, 64)),
     )
+
+
+def _ends(recipe: Recipe, fit: Fit, starts: Array, seed: int) -> Array:
+    """End weights and, in the last column, mean squared errors: one row a replicate, as float64."""
+    trained = lanes.train(recipe, fit.x, fit.y, starts, order=lanes.Order("group", seed=seed))
+    ends = trained.weights.astype(np.float64)
+    return np.column_stack([ends, trained.mean_squared_error])

@@ -195,6 +195,7 @@ void evaluate(const std::string& target_name, Function function, Out1<const Real
 NB_MODULE(_lanes, m) {
   using namespace whyfit;
   m.attr("GROUP") = kGroup;
+  m.attr("BUILD") = WHYFIT_BUILD;
   nb::enum_<Activation>(m, "Activation")
       .value("linear", Activation::linear)
       .value("relu", Activation::relu)

@@ -32,7 +32,11 @@ class FigurePanel:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole report: what the JSON file holds. `command` is what made it, empty if unknown."""
+    """The whole report: what the JSON file holds.
+
+    `command` is what made it, empty if unknown. `seconds` and `work` (fits the engine `trained`, fits
+    that came `from_ledger`) say how it was made; nothing else depends on that.
+    """
 
     schema_version: int
     whyfit_version: str
@@ -45,6 +49,7 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     command: str = ""
     figures: tuple[FigurePanel, ...] = ()
+    work: dict[str, int] = field(default_factory=dict)
 
 
 def make_report(diagnosis: Diagnosis, shown_script: str) -> Report:
@@ -62,6 +67,7 @@ def make_report(diagnosis: Diagnosis, shown_script: str) -> Report:
         {name: round(value, 2) for name, value in diagnosis.seconds.items()},
         diagnosis.command,
         figures,
+        dict(diagnosis.work),
     )
     return clipped(report)
 

@@ -1,0 +1,1 @@
+"""Keeping what was trained: one SQLite file that can be moved, listed, exported and cleared."""

@@ -1,0 +1,95 @@
+"""A block of 16 replicates: the smallest work there is, and all that its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from whyfit.engine import lanes
+from whyfit.engine.initializers import draw
+from whyfit.errors import Interrupted
+from whyfit.measure.activity import few_samples, live_units
+from whyfit.records.network import Array
+from whyfit.records.recipe import Recipe
+
+BLOCK = lanes.GROUP
+PRECISION = "float32"
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """The samples of a fit, as passed to it; `digest` tells them from all others."""
+
+    x: Array
+    y: Array
+    digest: bytes
+
+    @classmethod
+    def of(cls, x: Array, y: Array) -> Data:
+        """As the engine takes them: float64, two-dimensional."""
+        x, y = (np.ascontiguousarray(each, dtype=np.float64) for each in (x, y))
+        found = hashlib.sha256(repr((x.shape, y.shape)).encode())
+        found.update(x.tobytes())
+        found.update(y.tobytes())
+        return cls(x, y, found.digest())
+
+
+@dataclass(frozen=True)
+class Block:
+    """Sixteen replicates of one recipe: all that a worker needs besides the data.
+
+    `target` is the instruction set: results of two sets differ in their last bits.
+    """
+
+    recipe: Recipe
+    seed: int
+    first: int
+    target: str = lanes.TARGETS[0]
+
+
+def digest(*parts: object) -> bytes:
+    """A hash of records and plain values, the same in every process.
+
+    >>> digest(1.0, "a") == digest(1.0, "a"), digest(1.0, "a") == digest(1.0, "b")
+    (True, False)
+    """
+    return hashlib.sha256(msgspec.msgpack.encode(parts, enc_hook=_plain)).digest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"{type(value).__name__} cannot be hashed")
+
+
+def train_block(block: Block, data: Data, cancelled: Callable[[], bool]) -> Array:
+    """Unexplained variance and live units at the start of each replicate of a block, (2, 16)."""
+
+    def stop_if_cancelled(_steps: int) -> None:
+        if cancelled():
+            raise Interrupted("cancelled")
+
+    recipe = block.recipe
+    starts = draw(recipe, block.seed, block.first, BLOCK)
+    trained = lanes.train(
+        recipe,
+        data.x,
+        data.y,
+        starts,
+        order=lanes.Order("group", seed=block.seed),
+        first_replicate=block.first,
+        precision=PRECISION,
+        threads=1,
+        target=block.target,
+        progress=stop_if_cancelled,
+    )
+    targets = recipe.target_transform(data.y) if recipe.target_transform else data.y
+    variance = float(np.mean((targets - targets.mean(axis=0)) ** 2))
+    unexplained = trained.mean_squared_error / variance
+    unexplained[~np.isfinite(unexplained) | (trained.diverged_at >= 0)] = np.inf
+    inputs = recipe.input_transform(data.x) if recipe.input_transform else data.x
+    return np.stack([unexplained, live_units(starts, recipe, few_samples(inputs, 64))])
