@@ -23,7 +23,7 @@ ANSWERS_WITHIN = 10.0
 WORKERS_WITHIN = 300.0
 """Seconds to wait while a scheduler has no workers: a batch system may need minutes to start one."""
 
-LOOK_EVERY = 2.0
+LOOK_EVERY, LOOK_AGAIN = 2.0, 0.05
 MOST_LOSSES = 3
 """Times that the workers of a chunk may die: Dask itself allows three deaths each time
 (distributed.scheduler.allowed-failures)."""
@@ -91,16 +91,14 @@ class DaskCrew(Crew):
         return self._executor.submit(train_chunk, chunk, self._scattered)
 
     def workers(self) -> int:
-        return max(1, sum(self._client.nthreads().values()))
+        return max(1, self._threads())
 
     def check(self) -> None:
         now = time.monotonic()
         if now - self._looked < LOOK_EVERY:
             return
         self._looked = now
-        if self._client.status != "running":
-            self._reconnected()
-        if self._client.nthreads():
+        if self._threads():
             self._had_workers = now
         elif now - self._had_workers > WORKERS_WITHIN:
             raise WorkersLost(f"the Dask scheduler {self._place.address} has no workers any more")
@@ -131,6 +129,17 @@ class DaskCrew(Crew):
         except TimeoutError:
             raise WorkersLost(f"the Dask scheduler {self._place.address} has no workers") from None
 
+    def _threads(self) -> int:
+        try:
+            return sum(self._client.nthreads().values())
+        except (
+            OSError,
+            ValueError,
+        ):  # what a client says of a connection that broke, or of its end
+            time.sleep(LOOK_AGAIN)  # it notices by itself, not at once
+            self._reconnected()
+            return 0
+
     def _reconnected(self) -> None:
         """Wait as long as the client tries to reach the scheduler again."""
         end = time.monotonic() + 2.0 * ANSWERS_WITHIN
@@ -139,7 +148,7 @@ class DaskCrew(Crew):
                 raise WorkersLost(
                     f"the Dask scheduler {self._place.address} no longer answers"
                 ) from None
-            time.sleep(0.05)
+            time.sleep(LOOK_AGAIN)
 
 
 def _targets() -> tuple[str, ...]:
