@@ -125,11 +125,15 @@ def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int
 def _related(
     laboratory: Laboratory, candidates: tuple[Arm, ...], notes: list[str]
 ) -> tuple[Arm, ...]:
-    """The candidates that the budget allows to judge, with their parts."""
+    """What the budget allows to judge: the changes alone that findings propose, which are tested in any
+    case, then the candidates with their parts.
+    """
     related: dict[Arm, None] = {}
     allowance = SHARE_OF_CANDIDATES * laboratory.remaining
     left_out = 0
-    for changes in candidates[:MOST_SETS]:
+    tried = _tried_alone(laboratory)
+    suspected = [arm(change) for change in laboratory.plan.proposed if change in tried]
+    for changes in dict.fromkeys((*suspected, *candidates[:MOST_SETS])):
         family = dict.fromkeys((changes, *_parts(changes)))
         price = laboratory.price(family.keys() - related.keys(), LOOKS[0], "confirmation")
         if price > allowance:

@@ -22,7 +22,7 @@ from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Arm, Outcomes, Phase, Plan
-from whyfit.study import factors
+from whyfit.study import factors, orders
 
 BLOCK = lanes.GROUP
 
@@ -62,7 +62,7 @@ def train_block(block: Block, x: Array, y: Array, cancelled: Callable[[], bool])
         x,
         y,
         starts,
-        order=lanes.Order("group", seed=block.seed),
+        order=lanes.Order(orders.kind(recipe, len(x)), seed=block.seed),
         first_replicate=block.first,
         threads=1,
         progress=stop_if_cancelled,
@@ -100,7 +100,7 @@ class Laboratory:
     def cost(self, arm: Arm, replicates: int) -> float:
         """Modelled seconds of an arm."""
         recipe = factors.apply(arm, self.fit, self.recipe)
-        return cost.seconds(recipe, len(self._x), replicates)
+        return orders.seconds(recipe, len(self._x), replicates)
 
     def price(self, arms: Iterable[Arm], replicates: int, phase: Phase) -> float:
         """Modelled seconds of what these arms still lack to have so many replicates."""

@@ -11,7 +11,7 @@ from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Arm, Plan, Samples
-from whyfit.study import factors
+from whyfit.study import factors, orders
 
 COUNT = 16
 
@@ -26,9 +26,8 @@ def sample(
     """
     changed = factors.apply(changes, fit, recipe)
     starts = draw(changed, plan.confirmation_seed, 0, count)
-    trained = lanes.train(
-        changed, fit.x, fit.y, starts, order=lanes.Order("group", seed=plan.confirmation_seed)
-    )
+    order = lanes.Order(orders.kind(changed, len(fit.x)), seed=plan.confirmation_seed)
+    trained = lanes.train(changed, fit.x, fit.y, starts, order=order)
     x = changed.input_transform(fit.x) if changed.input_transform else fit.x
     targets = changed.target_transform(fit.y) if changed.target_transform else fit.y
     variance = float(np.mean((targets - targets.mean(axis=0)) ** 2))
