@@ -11,10 +11,11 @@ from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import BASELINE, Arm, Plan, Study
-from whyfit.study import asked, blame, judge, verdict
+from whyfit.study import asked, blame, judge, offer, orders, verdict
 from whyfit.study.plan import DEFAULT_BUDGET, make_plan
 from whyfit.study.run import Laboratory, Report
 from whyfit.study.search import search
+from whyfit.study.words import describe
 from whyfit.study.workers.crew import Place
 
 
@@ -132,6 +133,7 @@ def _full(
 ) -> Study:
     found = search(laboratory)
     judged = judge.judge(laboratory, found)
+    surest = offer.sharpen(laboratory, judged.sets)
     values = judge.factorial(laboratory, judged)
     smallest = min((len(held) for held in judged.representatives), default=0)
     control = judge.random_changes(laboratory, smallest) if smallest else None
@@ -143,8 +145,23 @@ def _full(
         blame.blamed(laboratory, judged, evidence),
         values,
         control,
-        judged.notes,
+        (*judged.notes, *surest, *_clustered(laboratory)),
         _work(laboratory),
+    )
+
+
+def _clustered(laboratory: Laboratory) -> tuple[str, ...]:
+    """A warning where replicates that share a data order end alike."""
+    uneven = [
+        describe(each.arm)
+        for each in laboratory.everything()
+        if each.phase == "confirmation" and orders.clustered(each)
+    ]
+    if not uneven:
+        return ()
+    return (
+        "starts that share the order of the data end alike here, so that the intervals are too "
+        f"narrow: {'; '.join(uneven)}",
     )
 
 

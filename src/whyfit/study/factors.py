@@ -134,7 +134,8 @@ def _current_biases(_fit: Fit, recipe: Recipe) -> str:
 
 def _bias_levels(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
     biased = [layer for layer in recipe.hidden if layer.use_bias]
-    return (SPREAD,) if biased and biased[0].bias_initializer.name == "zeros" else ()
+    alike = ("zeros", "ones", "constant")
+    return (SPREAD,) if biased and biased[0].bias_initializer.name in alike else ()
 
 
 def bias_spread(fit: Fit, recipe: Recipe, index: int) -> float:

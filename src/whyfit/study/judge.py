@@ -125,11 +125,15 @@ def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int
 def _related(
     laboratory: Laboratory, candidates: tuple[Arm, ...], notes: list[str]
 ) -> tuple[Arm, ...]:
-    """The candidates that the budget allows to judge, with their parts."""
+    """What the budget allows to judge: the changes alone that findings propose, which are tested in any
+    case, then the candidates with their parts.
+    """
     related: dict[Arm, None] = {}
     allowance = SHARE_OF_CANDIDATES * laboratory.remaining
     left_out = 0
-    for changes in candidates[:MOST_SETS]:
+    tried = _tried_alone(laboratory)
+    suspected = [arm(change) for change in laboratory.plan.proposed if change in tried]
+    for changes in dict.fromkeys((*suspected, *candidates[:MOST_SETS])):
         family = dict.fromkeys((changes, *_parts(changes)))
         price = laboratory.price(family.keys() - related.keys(), LOOKS[0], "confirmation")
         # The first candidate may take all that is left: without it there is nothing to say.
@@ -151,16 +155,14 @@ def _sufficient_sets(laboratory: Laboratory, related: tuple[Arm, ...]) -> tuple[
     target = laboratory.plan.target_rate
     _settle(laboratory, list(related), "candidates on fresh seeds")
     sufficient = [changes for changes in related if _rate(laboratory, changes) >= target]
-    minimal = minimal_sets(sufficient, set(laboratory.plan.proposed))
-    fewest = min((len(changes) for changes in minimal), default=0)
+    proposed = set(laboratory.plan.proposed)
+    minimal = minimal_sets(sufficient, proposed)
+    counting = counting_sets(minimal, proposed)
     ranked = sorted(
         sufficient, key=lambda changes: (len(changes), -_rate(laboratory, changes), changes)
     )
     return tuple(
-        SufficientSet(
-            changes, changes in minimal, changes in minimal and len(changes) <= fewest + 1
-        )
-        for changes in ranked
+        SufficientSet(changes, changes in minimal, changes in counting) for changes in ranked
     )
 
 
@@ -177,6 +179,27 @@ def _parts(changes: Arm) -> list[Arm]:
 def minimal_sets(sufficient: list[Arm], proposed: set[Change]) -> list[Arm]:
     """Sets of which no smaller one does the work (see `needless`)."""
     return [changes for changes in sufficient if not needless(changes, sufficient, proposed)]
+
+
+def counting_sets(minimal: list[Arm], proposed: set[Change]) -> list[Arm]:
+    """The minimal sets that say why the fit failed.
+
+    A *repair* is made of nothing but changes that findings propose. The smallest repairs count, if they
+    have at most one change more than the smallest set of any kind: that much a change of another sort,
+    such as a smooth activation, may save by going round the faults. Of the other sets the smallest
+    count where no repair is as small, or where they hold no proposed change, so that they accuse
+    nobody. With two free changes nearly any fault can be made up for, and what helps to make up for
+    it is not why the fit failed (docs/planted-faults.md).
+    """
+    fewest = min((len(changes) for changes in minimal), default=0)
+    repairs = [changes for changes in minimal if proposed >= set(changes)]
+    repair = min((len(changes) for changes in repairs), default=99)
+    return [
+        changes
+        for changes in minimal
+        if (changes in repairs and len(changes) == repair <= fewest + 1)
+        or (len(changes) == fewest and (fewest < repair or not proposed & set(changes)))
+    ]
 
 
 def needless(changes: Arm, sufficient: Iterable[Arm], proposed: set[Change]) -> bool:

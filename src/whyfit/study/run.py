@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from whyfit.engine import cost
 from whyfit.errors import WorkersLost
 from whyfit.ledger.ledger import Page, Wanted
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Arm, Outcomes, Phase, Plan
-from whyfit.study import factors, memory
+from whyfit.study import factors, memory, orders
 from whyfit.study.workers.block import BLOCK, Block, Data
 from whyfit.study.workers.crew import Crew, Here, Place
 from whyfit.study.workers.places import place_of
@@ -69,7 +68,7 @@ class Laboratory:
     def cost(self, arm: Arm, replicates: int) -> float:
         """Modelled seconds of an arm."""
         recipe = factors.apply(arm, self.fit, self.recipe)
-        return cost.seconds(recipe, len(self._data.x), replicates)
+        return orders.seconds(recipe, len(self._data.x), replicates)
 
     def price(self, arms: Iterable[Arm], replicates: int, phase: Phase) -> float:
         """Modelled seconds of what these arms still lack to have so many replicates."""

@@ -12,7 +12,7 @@ from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Arm, Plan, Samples
-from whyfit.study import factors, memory
+from whyfit.study import factors, memory, orders
 from whyfit.study.run import named
 from whyfit.study.workers.block import Data
 
@@ -63,6 +63,7 @@ def sample(
 
 def _ends(recipe: Recipe, fit: Fit, starts: Array, seed: int) -> Array:
     """End weights and, in the last column, mean squared errors: one row a replicate, as float64."""
-    trained = lanes.train(recipe, fit.x, fit.y, starts, order=lanes.Order("group", seed=seed))
+    order = lanes.Order(orders.kind(recipe, len(fit.x)), seed=seed)
+    trained = lanes.train(recipe, fit.x, fit.y, starts, order=order)
     ends = trained.weights.astype(np.float64)
     return np.column_stack([ends, trained.mean_squared_error])

@@ -34,6 +34,10 @@ SLACK = 0.1
 """Distance below the target rate within which a candidate still goes to confirmation: two standard
 deviations of a rate of 0.7 on 64 replicates are 0.11."""
 
+NEARLY_ALWAYS = 0.9
+"""Rate on the selection seeds from which a proposed change alone makes pairs pointless: with a true rate
+of 0.7 so many of 32 succeed once in 100 times."""
+
 LEVELS = 3
 """Levels of one combination of factors that go on to confirmation."""
 
@@ -175,17 +179,20 @@ def _pairs(
 ) -> None:
     """All pairs with at least one plausible member, the likeliest first, then a closer look.
 
-    Where a factor clearly works alone, it is paired only as findings propose (see `judge.needless`).
+    Only those that could count (see `judge.counting_sets`): where one change clearly works alone, pairs
+    of what findings propose; where that one is itself proposed, none.
     """
     proposed = set(laboratory.plan.proposed)
-    alone = {change.factor for change in sufficient if _clearly_works(laboratory, change)}
+    alone = {change for change in sufficient if _clearly_works(laboratory, change)}
+    if any(_rate(laboratory, arm(change)) >= NEARLY_ALWAYS for change in alone & proposed):
+        return
     pairs = [
         pair
         for pair in combinations(levels, 2)
         if compatible(*pair)
         and not sufficient & set(pair)
         and (pair[0] in plausible or pair[1] in plausible)
-        and (proposed >= set(pair) or not alone & {change.factor for change in pair})
+        and (proposed >= set(pair) or not alone)
     ]
     pairs.sort(
         key=lambda pair: (
@@ -303,8 +310,8 @@ def _candidates(laboratory: Laboratory) -> tuple[Arm, ...]:
     """Arms near or above the target rate that hold no smaller such arm: the smallest first, then those
     that remove the most observed faults, then those that succeed most.
 
-    Sets with more than one change beyond the fewest that clearly work could not count; of each
-    combination of factors the LEVELS best go on.
+    Sets that could not count beside those that clearly work (see `judge.counting_sets`) are left out; of
+    each combination of factors the LEVELS best go on.
     """
     good = [
         outcomes
@@ -312,13 +319,15 @@ def _candidates(laboratory: Laboratory) -> tuple[Arm, ...]:
         if outcomes.phase == "selection" and outcomes.arm and outcomes.rate >= bar(laboratory)
     ]
     clear = {each.arm for each in good if each.rate >= laboratory.plan.target_rate + SLACK}
-    most = min((len(each) for each in clear), default=99) + 1
+    proposed = set(laboratory.plan.proposed)
+    fewest = min((len(each) for each in clear), default=99)
+    repair = min((len(each) for each in clear if proposed >= set(each)), default=99)
     minimal = [
         each
         for each in good
-        if len(each.arm) <= most and not any(set(other) < set(each.arm) for other in clear)
+        if len(each.arm) <= (min(fewest + 1, repair) if proposed >= set(each.arm) else fewest)
+        and not any(set(other) < set(each.arm) for other in clear)
     ]
-    proposed = laboratory.plan.proposed
     minimal.sort(
         key=lambda each: (
             len(each.arm),

@@ -15,6 +15,7 @@ from whyfit.errors import Interrupted
 from whyfit.measure.activity import few_samples, live_units
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
+from whyfit.study import orders
 
 BLOCK = lanes.GROUP
 PRECISION = "float32"
@@ -80,7 +81,7 @@ def train_block(block: Block, data: Data, cancelled: Callable[[], bool]) -> Arra
         data.x,
         data.y,
         starts,
-        order=lanes.Order("group", seed=block.seed),
+        order=lanes.Order(orders.kind(recipe, len(data.x)), seed=block.seed),
         first_replicate=block.first,
         precision=PRECISION,
         threads=1,
