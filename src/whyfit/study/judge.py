@@ -8,7 +8,7 @@ among the rounds, so that looking several times costs nothing of its coverage (B
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TypeVar
 
@@ -45,8 +45,9 @@ class Judged:
 
     `sets` are the sufficient ones; `representatives` the minimal ones that count, one for each
     combination of factors; `converse` what taking a change out of a counting set does, by (set, change,
-    what takes its place); `alone` and `inside` what adding a change to the baseline or to a
-    representative does; `notes` what the budget left out.
+    what takes its place); `directly` what removing a fault alone does where the part of the scaling
+    that would have is spared, by (set, spared part, what removes it); `alone` and `inside` what
+    adding a change to the baseline or to a representative does; `notes` what the budget left out.
     """
 
     sets: tuple[SufficientSet, ...]
@@ -55,6 +56,16 @@ class Judged:
     alone: dict[Change, Comparison]
     inside: dict[tuple[Arm, Change], Comparison]
     notes: tuple[str, ...] = ()
+    directly: dict[tuple[Arm, Change, Change], Comparison] = field(default_factory=dict)
+
+
+DIRECT = {
+    "units-dead-at-start": Change("activation", "leaky_relu"),
+    "hinges-outside-data": Change("bias_initializer", "spread"),
+}
+"""What removes a fault and touches little else. A scaling removes it too, and much besides: where the
+scaling is taken back and the fault alone is removed, the success must return in part, or the
+scaling was needed for something else."""
 
 
 def judge(laboratory: Laboratory, found: Found) -> Judged:
@@ -63,6 +74,7 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     sets = _sufficient_sets(laboratory, found.candidates, notes)
     representatives = _representatives(laboratory, sets)
     converse = _converses(laboratory, sets)
+    directly = _removed_directly(laboratory, converse)
     alone = _effects(
         laboratory,
         {change: (arm(change), BASELINE) for change in _tried_alone(laboratory)},
@@ -80,7 +92,7 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     )
     _replacements(laboratory, representatives)
     sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
-    return Judged(sets, representatives, converse, alone, inside, tuple(notes))
+    return Judged(sets, representatives, converse, alone, inside, tuple(notes), directly)
 
 
 def _rate(laboratory: Laboratory, changes: Arm) -> float:
@@ -221,6 +233,24 @@ def _converses(
                 if claim.change == out and claim.spared is not None:
                     pairs[held, out, claim.spared] = (held, arm(*rest, claim.spared))
     return _compared(laboratory, pairs, "taking each change back", _excludes_zero, len(pairs))
+
+
+def _removed_directly(
+    laboratory: Laboratory, converse: dict[tuple[Arm, Change, Change | None], Comparison]
+) -> dict[tuple[Arm, Change, Change], Comparison]:
+    """For faults that a scaling removes among much else: the fault alone removed, the scaling not."""
+    pairs: dict[tuple[Arm, Change, Change], tuple[Arm, Arm]] = {}
+    for (held, _out, spared), comparison in converse.items():
+        for claim in laboratory.plan.claims:
+            direct = DIRECT.get(claim.rule)
+            if spared is None or claim.spared != spared or direct not in laboratory.plan.levels:
+                continue
+            if compatible(*comparison.without, direct) and comparison.interval.low > 0.0:
+                larger = arm(*comparison.without, direct)
+                pairs[held, spared, direct] = (larger, comparison.without)
+    return _compared(
+        laboratory, pairs, "removing a fault by itself", _decides_refutation, max(1, len(pairs))
+    )
 
 
 def _effects(
