@@ -58,6 +58,7 @@ class KerasRecorder:
     history: dict[str, list[float]] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
     epochs_done: int = 0
+    output_shape: tuple[int, ...] = ()
     every: int = 1
     complete: bool = False
     warnings: tuple[str, ...] = ()
@@ -140,6 +141,7 @@ class KerasRecorder:
             callbacks=callbacks if isinstance(callbacks, (list, tuple)) else [],
         )
         if recipe.layers[-1].units != self.y.shape[1]:
+            self.output_shape = (len(self.x), recipe.layers[-1].units)
             raise Unsupported(
                 f"{recipe.layers[-1].units} outputs against {self.y.shape[1]} target columns "
                 "is not supported"
@@ -376,6 +378,7 @@ class KerasRecorder:
             seeds_weights=self._seeds_weights(),
             warnings=self.warnings,
             summary=_summary(self.model),
+            output_shape=self.output_shape,
             engine_trained=self.engine_trained,
             environment={
                 "keras": str(keras.__version__),

@@ -86,6 +86,30 @@ def _use_of_biases(request: Request, _change: Change) -> None:
         request.edits.arguments.append(Edit(call.place, "use_bias", "True", DENSE_ARGUMENTS))
 
 
+def _weight_penalty(request: Request, _change: Change) -> None:
+    recipe = request.fit.recipe
+    if recipe is None or recipe.optimizer.weight_decay:
+        raise CannotPlace("take weight_decay out of the optimizer")
+    for call in layers_of(request, lambda _index: True):
+        layer = recipe.layers[call.index]
+        for part, penalty in (
+            ("kernel", layer.kernel_penalty),
+            ("bias", layer.bias_penalty),
+            ("activity", layer.activity_penalty),
+        ):
+            if penalty:
+                edit = Edit(call.place, f"{part}_regularizer", "None", DENSE_ARGUMENTS)
+                request.edits.arguments.append(edit)
+
+
+def _dropout(_request: Request, _change: Change) -> None:
+    raise CannotPlace("take the Dropout layers out of the network")
+
+
+def _early_stopping(_request: Request, _change: Change) -> None:
+    raise CannotPlace("take EarlyStopping out of the callbacks")
+
+
 def _shuffle(request: Request, change: Change) -> None:
     (call, *_more) = calls_of(request, "fit")
     value = str(change.to != "off")
@@ -159,4 +183,7 @@ PLACES: Mapping[str, Place] = {
     "learning_rate": _learning_rate,
     "epochs": _on_fit("epochs"),
     "batch_size": _on_fit("batch_size"),
+    "weight_penalty": _weight_penalty,
+    "dropout": _dropout,
+    "early_stopping": _early_stopping,
 }

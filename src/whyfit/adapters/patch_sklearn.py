@@ -42,6 +42,12 @@ def _activation(request: Request, change: Change) -> None:
     _set("activation", f"'{ACTIVATIONS[change.to]}'", request)
 
 
+def _without_stopping(request: Request, _change: Change) -> None:
+    """As many epochs without progress as there are epochs."""
+    epochs = request.fit.recipe.epochs if request.fit.recipe else 200
+    _set("n_iter_no_change", request.level("epochs") or str(epochs), request)
+
+
 def _sizes(request: Request, _change: Change) -> None:
     """Units and depth are one argument: the widths of all hidden layers."""
     recipe = request.fit.recipe
@@ -134,4 +140,6 @@ PLACES: Mapping[str, Place] = {
     "learning_rate": _simple("learning_rate_init"),
     "epochs": _simple("max_iter"),
     "batch_size": _simple("batch_size"),
+    "weight_penalty": lambda request, _change: _set("alpha", "0", request),
+    "early_stopping": _without_stopping,
 }

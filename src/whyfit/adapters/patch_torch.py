@@ -282,6 +282,17 @@ def _learning_rate(request: Request, change: Change) -> None:
     request.edits.arguments.append(Edit(place, "lr", change.to, OPTIMIZER_ARGUMENTS))
 
 
+def _weight_penalty(request: Request, _change: Change) -> None:
+    if request.level("optimizer") is not None:
+        return  # the new call has none
+    place = calls_of(request, "optimizer")[0].place
+    request.edits.arguments.append(Edit(place, "weight_decay", "0", OPTIMIZER_ARGUMENTS))
+
+
+def _dropout(_request: Request, _change: Change) -> None:
+    raise CannotPlace("take the Dropout layers out of the network")
+
+
 def _optimizer(request: Request, change: Change) -> None:
     """`torch.optim.SGD(params, lr=0.1)` as `torch.optim.Adam(params, lr=0.01)`; options go."""
     name, rate = change.to.removesuffix(")").split("(")
@@ -351,4 +362,6 @@ PLACES: Mapping[str, Place] = {
     "learning_rate": _learning_rate,
     "epochs": _epochs,
     "batch_size": _batch_size,
+    "weight_penalty": _weight_penalty,
+    "dropout": _dropout,
 }

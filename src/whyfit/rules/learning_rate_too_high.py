@@ -45,8 +45,11 @@ def check(evidence: Evidence) -> Finding | None:
         )
     remedies = [Change("learning_rate", "/10"), Change("learning_rate", "/100")]
     used = _of_bound(evidence)
-    if used > BOUND:
-        said.append(f"learning rate x curvature of the loss was {used:.3g} at the start (bound 2)")
+    if used > BOUND:  # the reason, of which all else is the symptom
+        said = [
+            f"learning rate x curvature of the loss was {used:.3g} at the start, and steps overshoot "
+            "above 2"
+        ]
         measures.append(Measure("learning rate x curvature at the start", used, BOUND))
         needed = f"/{10 ** int(np.ceil(np.log10(used)))}"
         remedies = list(dict.fromkeys((*remedies, Change("learning_rate", needed))))

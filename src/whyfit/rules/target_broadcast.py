@@ -37,7 +37,11 @@ def check(evidence: Evidence) -> Finding | None:
         return None
     proven = abs(reported - pairs) <= EQUAL * pairs
     shapes = f"targets of shape {fit.y_shape} against outputs of shape {outputs}"
-    said = f"{shapes}: the loss compares every output with every target"
+    wider = outputs[1:] not in ((), (1,)) and fit.y_shape[:1] == outputs[:1]
+    compared = (
+        "the same target with each of the outputs" if wider else "every output with every target"
+    )
+    said = f"{shapes}: the loss compares {compared}"
     if proven:
         said += (
             f"; it was {reported:.3g} of the variance, all pairs give {pairs:.3g}, matching pairs "

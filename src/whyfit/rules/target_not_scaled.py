@@ -26,6 +26,11 @@ SIZE = 10.0
 OFFSET = 10.0
 
 
+# Of a million samples of a normal distribution the farthest lies five deviations out, of a thousand of
+# an exponential one seven.
+TAIL = 10.0
+
+
 def check(evidence: Evidence) -> Finding | None:
     """Suspect targets of the wrong size, or far from zero compared with their spread."""
     columns = [column for column in evidence.data.y if column.deviation > 0.0]
@@ -58,5 +63,12 @@ def check(evidence: Evidence) -> Finding | None:
             (Measure("|mean| of y", offset, OFFSET, "standard deviations"),),
             (),
             (Change("target_range", "centred"),),
+        )
+    if evidence.data.tail > TAIL:
+        return Finding(
+            "target-not-scaled",
+            f"a target lies {evidence.data.tail:.0f} standard deviations from the mean: a few samples "
+            "make most of the loss",
+            (Measure("farthest target", evidence.data.tail, TAIL, "standard deviations"),),
         )
     return None

@@ -171,6 +171,8 @@ def _status(runs: FrameworkRuns, outcomes: Outcomes) -> FixStatus:
 
 def _in_words(change: Change, fit: Fit, recipe: Recipe) -> str:
     factor = factors.factor_named(change.factor)
+    if change.to == "none":
+        return f"no {factor.phrase} (now {factor.current(fit, recipe)})"
     return f"set the {factor.phrase} to {change.to} (now {factor.current(fit, recipe)})"
 
 

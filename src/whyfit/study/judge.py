@@ -9,7 +9,7 @@ known before a confirmation seed is touched: which of them are looked at depends
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TypeVar
 
@@ -47,7 +47,9 @@ class Judged:
 
     `sets` are the sufficient ones; `representatives` the minimal ones that count, one for each
     combination of factors; `converse` what taking a change out of a counting set does, by (set, change,
-    what takes its place), and `converses` how many of these were possible; `alone` and `inside` what
+    what takes its place), and `converses` how many of these were possible; `directly` what removing a
+    fault alone does where the part of the scaling that would have is spared, by (set, spared part, what
+    removes it); `alone` and `inside` what
     adding a change to the baseline or to a representative does; `notes` what the budget left out.
     """
 
@@ -58,6 +60,7 @@ class Judged:
     alone: dict[Change, Comparison]
     inside: dict[tuple[Arm, Change], Comparison]
     notes: tuple[str, ...] = ()
+    directly: dict[tuple[Arm, Change, Change], Comparison] = field(default_factory=dict)
 
     def proves(self, comparison: Comparison) -> bool:
         """Whether taking a change out surely lowers the success rate, all converses considered."""
@@ -75,6 +78,15 @@ class Judged:
         return comparison.difference < 0.0 and clearly_differs(comparison, additions)
 
 
+DIRECT = {
+    "units-dead-at-start": Change("activation", "leaky_relu"),
+    "hinges-outside-data": Change("bias_initializer", "spread"),
+}
+"""What removes a fault and touches little else. A scaling removes it too, and much besides: where the
+scaling is taken back and the fault alone is removed, the success must return in part, or the
+scaling was needed for something else."""
+
+
 def judge(laboratory: Laboratory, found: Found) -> Judged:
     """Decide sufficiency, minimality, converses and the effect of every change."""
     notes = list(found.notes)
@@ -83,6 +95,7 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     representatives = _representatives(laboratory, sets)
     converses = len(_taken_out(laboratory, related))
     converse = _converses(laboratory, sets, converses)
+    directly = _removed_directly(laboratory, converse)
     alone = _effects(
         laboratory,
         {change: (arm(change), BASELINE) for change in _tried_alone(laboratory)},
@@ -100,7 +113,7 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     )
     _replacements(laboratory, representatives)
     sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
-    return Judged(sets, representatives, converse, converses, alone, inside, tuple(notes))
+    return Judged(sets, representatives, converse, converses, alone, inside, tuple(notes), directly)
 
 
 def _rate(laboratory: Laboratory, changes: Arm) -> float:
@@ -277,6 +290,24 @@ def _converses(
         return clearly_differs(comparison, converses) and _excludes_zero(comparison)
 
     return _compared(laboratory, pairs, "taking each change back", decided, converses)
+
+
+def _removed_directly(
+    laboratory: Laboratory, converse: dict[tuple[Arm, Change, Change | None], Comparison]
+) -> dict[tuple[Arm, Change, Change], Comparison]:
+    """For faults that a scaling removes among much else: the fault alone removed, the scaling not."""
+    pairs: dict[tuple[Arm, Change, Change], tuple[Arm, Arm]] = {}
+    for (held, _out, spared), comparison in converse.items():
+        for claim in laboratory.plan.claims:
+            direct = DIRECT.get(claim.rule)
+            if spared is None or claim.spared != spared or direct not in laboratory.plan.levels:
+                continue
+            if compatible(*comparison.without, direct) and comparison.interval.low > 0.0:
+                larger = arm(*comparison.without, direct)
+                pairs[held, spared, direct] = (larger, comparison.without)
+    return _compared(
+        laboratory, pairs, "removing a fault by itself", _decides_refutation, max(1, len(pairs))
+    )
 
 
 def _effects(

@@ -19,8 +19,9 @@ from whyfit.records.study import (
 )
 from whyfit.study import factors
 from whyfit.study.effects import CONFIDENCE, outcome_interval, p_of_no_less
-from whyfit.study.judge import REFUTED_BELOW, Judged, does_not_help
+from whyfit.study.judge import DIRECT, REFUTED_BELOW, Judged, does_not_help
 from whyfit.study.run import Laboratory
+from whyfit.study.search import bar
 from whyfit.study.tested import effects_of, helps_elsewhere, open_question, stays_finite
 from whyfit.study.words import (
     alone_only,
@@ -51,6 +52,7 @@ OBSERVED_ONLY = {
     "outside-training-range": "no training on these data shows the network what lies outside them",
     "plot-order": "the drawing is at fault, not the fit",
     "scaler-misused": "it is what is done with the predictions that goes wrong",
+    "target-not-scaled": "it takes a logarithm or the like, which is no change of a recipe",
     "target-jumps": "no change of the recipe takes the jump away",
     "too-few-samples": "it takes more data, which cannot be made up",
     "too-many-oscillations": "no change of the recipe takes the swings away",
@@ -213,6 +215,13 @@ def _by_rates(
         return Cause(slug, "undecided", sentence, observed, (comparison,))
     if spared:
         held, claim, comparison = spared[0]
+        alone = _directly(judged, held, claim)
+        if alone is not None and alone.interval.low <= 0.0:
+            sentence = (
+                f"Undecided: {phrase(claim.change)} belongs to what works, but it may do so for another "
+                f"reason: {moves(laboratory, alone)}."
+            )
+            return Cause(slug, "undecided", sentence, observed, (alone,))
         sentence = "Undecided: what works needs this change, but seldom this part of it. "
         sentence += converse_sentence(laboratory, held, claim.change, comparison, claim.spared)
         return Cause(slug, "undecided", sentence, observed, (comparison,))
@@ -222,9 +231,11 @@ def _by_rates(
     if all(does_not_help(each) for each in tested):
         elsewhere = helps_elsewhere(laboratory, changes)
         if elsewhere is not None:
-            sentence = (
-                f"Undecided: {moves(laboratory, elsewhere)}, but that is no set that works, and in "
-                "those that do it does not help."
+            works = laboratory.outcomes(elsewhere.with_, "selection").rate >= bar(laboratory)
+            sentence = f"Undecided: {moves(laboratory, elsewhere)}, " + (
+                "but the budget did not reach to judge that on fresh seeds."
+                if works and not laboratory.outcomes(elsewhere.with_, "confirmation").replicates
+                else "but that is no set that works, and in those that do it does not help."
             )
             return Cause(slug, "undecided", sentence, observed, (*tested, elsewhere))
         said = equivalence_sentence(laboratory, tested)
@@ -283,11 +294,31 @@ def _proofs(
             suffices = claim.spared is not None and (
                 laboratory.outcomes(part.without, "confirmation").rate >= target
             )
-            if judged.proves(part) and judged.proves(comparison) and not suffices:
+            shows = not suffices and _returns_directly(laboratory, judged, held, claim)
+            if judged.proves(part) and judged.proves(comparison) and shows:
                 shown.append((held, claim, part))
             elif judged.proves(comparison):
                 only_whole.append((held, claim, part))
     return shown, only_whole
+
+
+def _directly(judged: Judged, held: Arm, claim: Claim) -> Comparison | None:
+    direct = DIRECT.get(claim.rule)
+    if direct is None or claim.spared is None:
+        return None
+    return judged.directly.get((held, claim.spared, direct))
+
+
+def _returns_directly(laboratory: Laboratory, judged: Judged, held: Arm, claim: Claim) -> bool:
+    """Whether success returns, at least in part, where the fault alone is removed (see `DIRECT`).
+
+    Taken for granted where the fault has no such change, or the change cannot stand in the set.
+    """
+    direct = DIRECT.get(claim.rule)
+    if direct is None or claim.spared is None or direct not in laboratory.plan.levels:
+        return True
+    found = _directly(judged, held, claim)
+    return found is not None and found.interval.low > 0.0
 
 
 def _telling(laboratory: Laboratory, proof: Proof) -> tuple[int, float]:

@@ -119,7 +119,7 @@ def causes(said: FitDiagnosis, index: ArmIndex) -> tuple[CausePanel, ...]:
     """All causes of a study; without one, the findings that nothing could test."""
     messages = {finding.rule: finding.message for finding in said.findings}
     if said.study is None:
-        return tuple(_untested(said, finding) for finding in said.findings)
+        return tuple(_untested(finding) for finding in said.findings)
     return tuple(
         CausePanel(
             cause.slug,
@@ -136,9 +136,9 @@ def causes(said: FitDiagnosis, index: ArmIndex) -> tuple[CausePanel, ...]:
     )
 
 
-def _untested(said: FitDiagnosis, finding: Finding) -> CausePanel:
+def _untested(finding: Finding) -> CausePanel:
     status = finding.proof or "not-tested"
-    sentence = finding.message if finding.proof else f"Not tested: {said.not_studied}."
+    sentence = finding.message if finding.proof else f"Observed: {finding.message}."
     return CausePanel(finding.rule, status, sentence, True, (), (), finding.message)
 
 

@@ -61,9 +61,13 @@ ELSEWHERE = (
 """Faults that show in a plot or a number although the fit itself is good."""
 
 
+def _elsewhere(said: FitDiagnosis) -> list[str]:
+    return [each.message for each in said.findings if each.rule in ELSEWHERE]
+
+
 def _sound(said: FitDiagnosis, share: str) -> str:
     """What is to be said of a good fit that most starts reach."""
-    elsewhere = [each.message for each in said.findings if each.rule in ELSEWHERE]
+    elsewhere = _elsewhere(said)
     if elsewhere:
         return (
             f"The training is not at fault: the fit leaves {share} of the variance unexplained, "
@@ -97,6 +101,7 @@ def _because(said: FitDiagnosis) -> str:
     ]
     seen = {finding.rule: finding.message for finding in said.findings}
     messages = [seen.get(slug, slug.replace("-", " ")) for slug in confirmed]
+    messages = list(dict.fromkeys(messages))
     return "Because " + "; and ".join(messages) + "." if messages else "A cause was confirmed."
 
 
@@ -104,7 +109,8 @@ def fix_sentence(said: FitDiagnosis) -> str:
     """The smallest change that mends the fit, with its counts."""
     if said.study is None or not said.fixes:
         if said.verdict in ("sound", "lucky"):
-            return "Nothing to mend in this run." if said.verdict == "sound" else ""
+            where = "the training" if _elsewhere(said) else "this run"
+            return f"Nothing to mend in {where}." if said.verdict == "sound" else ""
         if said.verdict == "unlucky":
             return "Run it again, or keep the best of a few runs."
         return "No set of changes that works was found." if said.study else ""
