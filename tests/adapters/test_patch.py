@@ -159,8 +159,8 @@ def test_all_changes_at_once(tmp_path: Path):
 
 
 WORDS = [
-    ("a = (x - 2.5) / 2.5\n", "a", "y", Change("input_range", "[-1, 1]"), "scale x to [-1, 1]"),
-    ("", "x", "y", Change("target_range", "standardised"), "turn predictions back"),
+    ("", "x - 2.5", "y", Change("input_range", "standardised"), "scale x to mean 0"),
+    ("", "x", "y / 2", Change("target_range", "standardised"), "turn predictions back"),
     (
         "s = MinMaxScaler()\na = s.fit_transform(x)\nb = s.fit_transform(y)\n",
         "a",
@@ -172,7 +172,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(
-    ("lines", "x", "y", "change", "words"), WORDS, ids=["hand", "raw", "shared"]
+    ("lines", "x", "y", "change", "words"), WORDS, ids=["x by hand", "y by hand", "shared"]
 )
 def test_what_has_no_place_is_told_in_words(tmp_path: Path, lines, x, y, change, words):
     source = (

@@ -96,7 +96,8 @@ for epoch in range(6):
 REFUSED = {
     "MLPRegressor(solver='lbfgs', max_iter=9).fit(x, y)": "solver lbfgs",
     "MLPRegressor(early_stopping=True, max_iter=9).fit(x, y)": "by a validation score",
-    "m = MLPRegressor(max_iter=3, warm_start=True).fit(x, y); m.fit(x, y)": "trained before",
+    "m = MLPRegressor(max_iter=3, warm_start=True).fit(x, y); m.fit(x, y)": "warm_start",
+    "m = MLPRegressor(max_iter=3, warm_start=True).fit(x, y); m.fit(x[:9], y[:9])": "trained before",
     "m = MLPRegressor(random_state=1); [m.partial_fit(x, y) for _ in range(4)]": "one order",
     "MLPRegressor(max_iter=3).fit(x, y, sample_weight=np.ones(300))": "sample_weight",
 }
@@ -132,6 +133,7 @@ def test_fast_trains_in_place_of_scikit_learn(tmp_path: Path):
     source = (
         HEAD
         + """
+np.random.seed(1)
 m = MLPRegressor(hidden_layer_sizes=20, max_iter=300, learning_rate_init=0.01, tol=1e-3).fit(x, y)
 assert m.n_iter_ == len(m.loss_curve_) < 300
 assert m.score(x, y) > 0.9
@@ -152,3 +154,21 @@ def test_everything_is_put_back(tmp_path: Path):
     fits(tmp_path, HEAD + "MLPRegressor(max_iter=2).fit(x, y)\n")
     after = [base._clone_parametrized, *(getattr(MLPRegressor, name) for name in names)]
     assert before == after
+
+
+def test_fits_that_go_on_with_the_weights_are_one(tmp_path: Path):
+    source = """
+import warnings
+import numpy as np
+from sklearn.neural_network import MLPRegressor
+warnings.simplefilter("ignore")
+x = np.linspace(-1, 1, 40).reshape(-1, 1)
+model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, warm_start=True)
+for _ in range(5):
+    model.fit(x, np.sin(3 * x).ravel())
+"""
+    (fit,) = fits(tmp_path, source)
+    assert "warm_start" in fit.unsupported
+    assert fit.recipe.epochs == fit.epochs_done == 10
+    assert len(fit.history["loss"]) == 10
+    assert list(fit.weight_history.epochs) == list(range(11))

@@ -43,7 +43,8 @@ class Edits:
     """What a patch consists of, gathered change by change.
 
     `replaced` calls become other code; `rewritten` ones what a function makes of them; `repeated` layers
-    come twice; `inserted` lines go above the statement that holds a call; `following` arguments come
+    come twice; `inserted` lines go above the statement that holds a call; `above` ones above the loop
+    that begins at a line of the script; `following` arguments come
     after an argument that is a call; `imports` are names and where they come from ("" for a module);
     `constants` are names whose assignment gets another value.
     """
@@ -53,6 +54,7 @@ class Edits:
     rewritten: list[tuple[Place, Rewrite]] = field(default_factory=list)
     repeated: list[Place] = field(default_factory=list)
     inserted: list[tuple[Place, str]] = field(default_factory=list)
+    above: list[tuple[int, str]] = field(default_factory=list)
     following: list[tuple[Place, str]] = field(default_factory=list)
     imports: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
@@ -214,6 +216,19 @@ class _Editor(cst.CSTTransformer):
             case _:
                 pass
         return statement
+
+    def leave_For(self, original_node: cst.For, updated_node: cst.For) -> Any:
+        return self._below_lines(original_node, updated_node)
+
+    def leave_While(self, original_node: cst.While, updated_node: cst.While) -> Any:
+        return self._below_lines(original_node, updated_node)
+
+    def _below_lines(self, original: cst.CSTNode, updated: cst.BaseStatement) -> Any:
+        line = self._span_of(original).line
+        lines = [code for at, code in self._edits.above if at == line]
+        if not lines:
+            return updated
+        return cst.FlattenSentinel([*(cst.parse_statement(each + "\n") for each in lines), updated])
 
     def leave_List(self, original_node: cst.List, updated_node: cst.List) -> cst.List:
         """`Sequential([..., Dense(...), ...])` gets the element a second time."""

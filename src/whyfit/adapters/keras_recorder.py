@@ -302,8 +302,7 @@ class KerasRecorder:
         """Hand the fit over, complete or as far as it came."""
         if not self.ready:
             if self.reason:
-                self.session.problems.append(f"a fit was not captured: {self.reason}")
-                self.session.say(f"a call of fit was not captured: {self.reason}")
+                self.session.problems.append(f"a call of fit was not captured: {self.reason}")
             return
         if self.start is None and self.reason is None:
             self.reason = "training ended before its first step"

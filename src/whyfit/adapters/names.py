@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import libcst as cst
+from libcst.metadata import (
+    ExpressionContext,
+    ExpressionContextProvider,
+    MetadataWrapper,
+    PositionProvider,
+)
 
 
 def constant(module: cst.Module, name: str) -> str | None:
@@ -21,6 +29,48 @@ def uses(module: cst.Module, name: str) -> int:
     values = _Assignments(name)
     module.visit(values)
     return values.names - values.targets
+
+
+def assigned_lines(module: cst.Module, name: str) -> list[int]:
+    """The lines on which a name gets a value, by assignment, loop, `with` or as a parameter."""
+    finder = _Targets(name)
+    MetadataWrapper(module).visit(finder)
+    return finder.lines
+
+
+class _Targets(cst.CSTVisitor):
+    METADATA_DEPENDENCIES = (PositionProvider, ExpressionContextProvider)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.lines: list[int] = []
+
+    def visit_Name(self, node: cst.Name) -> None:
+        context = self.get_metadata(ExpressionContextProvider, node, None)
+        if node.value == self._name and context is ExpressionContext.STORE:
+            position: Any = self.get_metadata(PositionProvider, node)
+            self.lines.append(position.start.line)
+
+    def visit_Param(self, node: cst.Param) -> None:
+        if node.name.value == self._name:
+            position: Any = self.get_metadata(PositionProvider, node)
+            self.lines.append(position.start.line)
+
+
+def module_alias(module: cst.Module, library: str) -> str | None:
+    """The name under which a whole library is imported, such as np, or None."""
+    for statement in module.body:
+        if not isinstance(statement, cst.SimpleStatementLine):
+            continue
+        for part in statement.body:
+            if not isinstance(part, cst.Import):
+                continue
+            for alias in part.names:
+                if module.code_for_node(alias.name) == library:
+                    bound = alias.asname.name if alias.asname else alias.name
+                    return bound.value if isinstance(bound, cst.Name) else None
+    return None
 
 
 class _Assignments(cst.CSTVisitor):

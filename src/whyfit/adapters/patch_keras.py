@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from whyfit.adapters import scaling_keras
 from whyfit.adapters.edits import CannotPlace, Edit
 from whyfit.adapters.placing import (
     Place,
@@ -168,8 +169,8 @@ def _on_fit(argument: str) -> Place:
 
 
 PLACES: Mapping[str, Place] = {
-    "input_range": place_scaling("input_scaler", "x"),
-    "target_range": place_scaling("target_scaler", "y"),
+    "input_range": place_scaling("input_scaler", "x", scaling_keras.by_hand("x")),
+    "target_range": place_scaling("target_scaler", "y", scaling_keras.by_hand("y")),
     "activation": _activation,
     "output_activation": _activation,
     "units": _units,

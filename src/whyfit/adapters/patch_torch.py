@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from whyfit.adapters import loops
+from whyfit.adapters import loops, scaling_torch
 from whyfit.adapters.edits import CannotPlace, Edit, argument_of, calls_within
 from whyfit.adapters.placing import (
     Place,
@@ -226,27 +226,14 @@ def _biases(request: Request, _change: Change) -> None:
 def _above_optimizer(request: Request, code: Callable[[str], str]) -> None:
     """Lines above the statement that makes the optimizer, where the model has its first weights."""
     place = calls_of(request, "optimizer")[0].place
-    model = _model_name(request, place)
+    try:
+        model = scaling_torch.model_name(request, place)
+    except CannotPlace as cannot:
+        raise CannotPlace(by_hand("layer", str(cannot))) from None
     if loops.reads_name(request.source, "layer") or loops.reads_name(request.source, "bound"):
         raise CannotPlace(by_hand("layer", "the script uses the names layer or bound itself"))
     request.edits.inserted.append((place, code(model)))
     request.edits.imports["torch"] = ""
-
-
-def _model_name(request: Request, place: fits.Place) -> str:
-    """`model` of `Adam(model.parameters())`."""
-    for call, where in calls_within(request.source, lambda _call: True, place.line, place.end_line):
-        if (where.line, where.column) != (place.line, place.column):
-            continue
-        given = argument_of(call, "params", OPTIMIZER_ARGUMENTS)
-        match given:
-            case cst.Arg(
-                value=cst.Call(func=cst.Attribute(value=model, attr=cst.Name(value="parameters")))
-            ):
-                return cst.Module([]).code_for_node(model)
-            case _:
-                pass
-    raise CannotPlace(by_hand("layer", "the optimizer is not given model.parameters()"))
 
 
 def _use_of_biases(request: Request, _change: Change) -> None:
@@ -347,7 +334,7 @@ def _batch_size(request: Request, change: Change) -> None:
 
 
 PLACES: Mapping[str, Place] = {
-    "input_range": place_scaling("input_scaler", "x"),
+    "input_range": place_scaling("input_scaler", "x", scaling_torch.by_hand),
     "target_range": place_scaling("target_scaler", "y"),
     "activation": _activation,
     "output_activation": _activation,

@@ -91,18 +91,26 @@ def scaler_code(level: str) -> tuple[str, str]:
     return "StandardScaler()", "StandardScaler"
 
 
-def place_scaling(role: str, name: str) -> Place:
-    """Change the scaler that made x or y; without one, say what to do."""
+def place_scaling(role: str, name: str, without: Place | None = None) -> Place:
+    """Change the scaler that made x or y; without one, scale as `without` does, or say what to do."""
 
     def place(request: Request, change: Change) -> None:
         fit = request.fit
         scaler = fit.input_scaler if role == "input_scaler" else fit.target_scaler
         wanted = "to [-1, 1]" if change.to == "[-1, 1]" else "to mean 0 and deviation 1"
         if scaler is None:
+            why = ""
+            if without is not None and not fit.scaler_shared:
+                try:
+                    without(request, change)
+                except CannotPlace as cannot:
+                    why = f", and {cannot}"
+                else:
+                    return
             raise CannotPlace(
                 f"scale {name} {wanted} before fit"
                 + (", and turn predictions back" if name == "y" else "")
-                + ": the script has no scaler for it"
+                + f": the script has no scaler for it{why}"
             )
         (call, *_more) = calls_of(request, role)
         if change.to == "[-1, 1]" and scaler.kind == "MinMaxScaler":

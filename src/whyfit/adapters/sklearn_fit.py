@@ -33,6 +33,7 @@ class RegressorWatch:
     def __init__(self, session: Session, watch: Watch, adapter: Any) -> None:
         self._session, self._watch, self._adapter = session, watch, adapter
         self._training: dict[int, Training] = {}
+        self._latest: Any = None
 
     def install(self, module: Any) -> None:
         """Watch from now on; `module` is sklearn.neural_network."""
@@ -96,6 +97,19 @@ class RegressorWatch:
         if not training.incremental:
             self._training.pop(id(training.model), None)
             guarded(self._session, "recording the fit", training.hand_over)
+            if self._latest is training.model and training.model.warm_start:
+                guarded(self._session, "recording the fit", self._join_warm_start)
+            self._latest = training.model
+
+    def _join_warm_start(self) -> None:
+        """Calls of `fit` that go on with the weights are told as one training, not as many."""
+        fits = self._session.fits
+        if len(fits) < 2 or not (
+            np.array_equal(fits[-2].x, fits[-1].x) and np.array_equal(fits[-2].y, fits[-1].y)
+        ):
+            return
+        second, first = fits.pop(), fits.pop()
+        fits.append(gone_on(first, second))
 
     def _on_epoch(self, wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:
         training = self._training.get(id(model))
@@ -312,3 +326,27 @@ class Training:
         if place := self.adapter.created(self.model):
             calls.append(Call("regressor", place))
         return self.adapter.with_scalers(self.session, calls, self.x, self.y)
+
+
+def gone_on(first: Fit, second: Fit) -> Fit:
+    """Two calls of `fit` with warm_start: evidence of both, but each began with a new optimizer
+    (`_fit_stochastic` makes one unless partial_fit goes on).
+    """
+    assert first.recipe is not None  # hand_over asks
+    assert second.recipe is not None
+    weights = second.weight_history
+    if first.weight_history is not None and weights is not None:
+        weights = WeightHistory(
+            np.concatenate([first.weight_history.epochs, weights.epochs[1:] + first.epochs_done]),
+            np.concatenate([first.weight_history.weights, weights.weights[1:]]),
+        )
+    loss = (*first.history["loss"], *second.history["loss"][-second.epochs_done :])
+    return replace(
+        second,
+        recipe=replace(second.recipe, epochs=first.epochs_done + second.recipe.epochs),
+        start=first.start,
+        weight_history=weights,
+        history={"loss": loss},
+        epochs_done=first.epochs_done + second.epochs_done,
+        unsupported="warm_start, which begins each fit with a new optimizer, is not supported",
+    )

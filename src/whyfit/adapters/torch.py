@@ -131,7 +131,6 @@ class TorchAdapter:
             self._session.fits.append(fit)
         elif problem:
             self._session.problems.append(f"a training loop was not captured: {problem}")
-            self._session.say(f"a training loop was not captured: {problem}")
 
     # ---- what is watched ----
 
