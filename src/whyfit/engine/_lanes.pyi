@@ -194,3 +194,18 @@ train_float64 = train_float32
 def evaluate_float32(target: str, function: Function, x: Array, out: Array) -> None: ...
 
 evaluate_float64 = evaluate_float32
+
+def block_memory_float32(
+    *,
+    target: str,
+    program: Program,
+    layers: list[Layer],
+    tensors: list[Tensor],
+    samples: int,
+    order_kind: Order,
+    weighted: bool,
+) -> int: ...
+
+block_memory_float64 = block_memory_float32
+
+def multiply_add(target: str, rounds: int) -> int: ...

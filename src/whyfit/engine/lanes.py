@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from whyfit.engine import _lanes, translate
+from whyfit.engine import _lanes, memory, translate
 from whyfit.engine.initializers import SUPPORTED as SUPPORTED_INITIALIZERS
 from whyfit.errors import Unsupported, UsageError
 from whyfit.records.network import Array
@@ -116,7 +116,7 @@ def train(
     about ten times a second with the number of optimizer steps done so far in all lanes together.
 
     Raises Unsupported where the recipe needs what the kernels do not have, UsageError where shapes
-    do not fit, KeyboardInterrupt on Ctrl-C.
+    do not fit or the memory of this machine would not suffice, KeyboardInterrupt on Ctrl-C.
     """
     reason = why_unsupported(recipe)
     if reason:
@@ -130,20 +130,38 @@ def train(
     kind, rows, seed = _order(recipe, order or Order(), len(inputs))
 
     count = len(start)
+    threads = threads or os.cpu_count() or 1
+    times = recipe.epochs // snapshot_every if snapshot_every else 0
+    target = target or TARGETS[0]
+    program = translate.program(recipe, seed)
+    layers, tensors = translate.layers(recipe), translate.tensors(recipe)
+    single = dtype == np.float32
+    block = (_lanes.block_memory_float32 if single else _lanes.block_memory_float64)(
+        target=target,
+        program=program,
+        layers=layers,
+        tensors=tensors,
+        samples=len(inputs),
+        order_kind=kind,
+        weighted=weights is not None,
+    )
+    row = recipe.parameters * (times + 1) * dtype.itemsize + 8 * recipe.epochs * history
+    memory.refuse_too_much(
+        count, recipe.parameters, block, min(threads, -(-count // GROUP)), count * row
+    )
     end = np.empty_like(start)
     squared_error = np.full(count, np.nan)
     diverged_at = np.full(count, -1, dtype=np.int64)
     epochs_done = np.full(count, recipe.epochs, dtype=np.int64)
     losses = np.full((count, recipe.epochs), np.nan) if history else None
-    times = recipe.epochs // snapshot_every if snapshot_every else 0
     snapshots = np.full((count, times, recipe.parameters), np.nan, dtype=dtype) if times else None
 
-    run = _lanes.train_float32 if dtype == np.float32 else _lanes.train_float64
+    run = _lanes.train_float32 if single else _lanes.train_float64
     complete = run(
-        target=target or TARGETS[0],
-        program=translate.program(recipe, seed),
-        layers=translate.layers(recipe),
-        tensors=translate.tensors(recipe),
+        target=target,
+        program=program,
+        layers=layers,
+        tensors=tensors,
         rates=translate.rates(recipe, len(inputs)),
         x=inputs,
         y=targets,
@@ -160,7 +178,7 @@ def train(
         history=losses,
         snapshots=snapshots,
         snapshot_every=max(1, snapshot_every),
-        threads=threads or os.cpu_count() or 1,
+        threads=threads,
         progress=progress,
     )
     if not complete:

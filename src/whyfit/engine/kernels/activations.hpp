@@ -2,7 +2,8 @@
 //
 // The slope is written in terms of the output a = f(z), so that z need not be kept. kCheap says that
 // computing f again costs less than a store and a load. Cheap ones are homogeneous, f(z) = f'(z) z,
-// and `add_slope_times` adds f'(z) times a term to a sum.
+// and `add_slope_times` adds f'(z) times a term to a sum. The others give f'(z) delta from the product
+// a delta too, where that is at hand. kSamplesTogether: samples whose f `shallow` computes as one.
 #pragma once
 
 #include "functions.hpp"
@@ -14,6 +15,7 @@ namespace WHYFIT_TARGET {
 template <class Real>
 struct Linear {
   static constexpr bool kCheap = true;
+  static constexpr int kSamplesTogether = 1;
   explicit Linear(const Layer&) {}
   Vector<Real> value(Vector<Real> z) const { return z; }
   Vector<Real> times_slope(Vector<Real>, Vector<Real> delta) const { return delta; }
@@ -29,6 +31,7 @@ struct Linear {
 template <class Real>
 struct Relu {
   static constexpr bool kCheap = true;
+  static constexpr int kSamplesTogether = 1;
   explicit Relu(const Layer&) {}
   Vector<Real> value(Vector<Real> z) const { return maximum(Vector<Real>{}, z); }
   Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const {
@@ -48,6 +51,7 @@ struct Relu {
 template <class Real>
 struct LeakyRelu {
   static constexpr bool kCheap = true;
+  static constexpr int kSamplesTogether = 1;
   Real slope, slope_at_zero;
   explicit LeakyRelu(const Layer& layer)
       : slope(Real(layer.constant)), slope_at_zero(Real(layer.slope_at_zero)) {}
@@ -70,6 +74,7 @@ struct LeakyRelu {
 template <class Real>
 struct Elu {
   static constexpr bool kCheap = false;
+  static constexpr int kSamplesTogether = 1;
   Real alpha;
   explicit Elu(const Layer& layer) : alpha(Real(layer.constant)) {}
   Vector<Real> value(Vector<Real> z) const {
@@ -79,27 +84,53 @@ struct Elu {
   Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const {
     return a > Real(0) ? delta : delta * (a + alpha);
   }
+  Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta, Vector<Real> product) const {
+    return a > Real(0) ? delta : product + delta * alpha;
+  }
 };
 
 template <class Real>
 struct Tanh {
   static constexpr bool kCheap = false;
+  static constexpr int kSamplesTogether = 2;
   explicit Tanh(const Layer&) {}
   Vector<Real> value(Vector<Real> z) const { return hyperbolic_tangent(z); }
   Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const {
     return delta * (Real(1) - a * a);
+  }
+  Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta, Vector<Real> product) const {
+    return delta - product * a;
   }
 };
 
 template <class Real>
 struct Sigmoid {
   static constexpr bool kCheap = false;
+  static constexpr int kSamplesTogether = 1;
   explicit Sigmoid(const Layer&) {}
   Vector<Real> value(Vector<Real> z) const { return logistic(z); }
   Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const {
     return delta * (a * (Real(1) - a));
   }
+  Vector<Real> times_slope(Vector<Real> a, Vector<Real>, Vector<Real> product) const {
+    return product - product * a;
+  }
 };
+
+// f of several sums at once, so that their operations overlap.
+template <class F, class V, int N>
+[[gnu::always_inline]] inline void apply(const F& f, V (&z)[N]) {
+  #pragma GCC unroll 8
+  for (int n = 0; n < N; ++n) z[n] = f.value(z[n]);
+}
+template <class Real, int N>
+[[gnu::always_inline]] inline void apply(const Tanh<Real>&, Vector<Real> (&z)[N]) {
+  hyperbolic_tangents(z);
+}
+template <class Real, int N>
+[[gnu::always_inline]] inline void apply(const Sigmoid<Real>&, Vector<Real> (&z)[N]) {
+  logistics(z);
+}
 
 // Calls visit with the layer's activation, where it is one of the above: the kernels of layers are
 // compiled for each of these. All others pass through `with_curve` (curves.hpp) in a step of their own.

@@ -17,6 +17,9 @@ namespace WHYFIT_TARGET {
 
 constexpr int kMostStates = 3;
 
+// Weights times samples between two reports of progress: some milliseconds.
+constexpr std::int64_t kReportedWork = 1 << 22;
+
 template <class Real>
 class Block {
   using V = Vector<Real>;
@@ -32,6 +35,7 @@ class Block {
         batch_(int(task.samples < program.batch_size ? task.samples : program.batch_size)),
         samples_used_(program.drop_last ? task.samples / batch_ * batch_ : task.samples),
         adjusts_(adjusts_gradients(program)),
+        report_every_(1 + kReportedWork / (batch_ * program.parameters)),
         passes_(program, task.first_replicate),
         watcher_(program) {
     for_trained<Real>(program, [&](const Tensor& tensor) {
@@ -55,7 +59,7 @@ class Block {
     load_start();
     M healthy = ~M{};
     M healthy_steps = {};
-    std::int64_t step = 0;
+    std::int64_t step = 0, reported = 0;
     for (int epoch = 0; epoch < program_.epochs; ++epoch) {
       const std::int32_t* order = epoch_order(epoch);
       V epoch_loss = {};
@@ -69,9 +73,9 @@ class Block {
         // x - x is 0 for finite x alone; masks are 0 or -1, so subtracting one counts.
         healthy &= (loss - loss == Real(0));
         healthy_steps -= healthy;
+        if (step - reported >= report_every_) report(control, step, reported);
       }
-      control.steps_done.fetch_add((samples_used_ + batch_ - 1) / batch_,
-                                   std::memory_order_relaxed);
+      report(control, step, reported);
       end_epoch(epoch, epoch_loss, healthy_steps, step);
       if (stopped_count_ == task_.replicates) break;
     }
@@ -80,6 +84,11 @@ class Block {
   }
 
  private:
+  static void report(Control& control, std::int64_t step, std::int64_t& reported) {
+    control.steps_done.fetch_add(step - reported, std::memory_order_relaxed);
+    reported = step;
+  }
+
   void allocate(Arena& arena) {
     const std::int64_t parameters = program_.parameters;
     weights_ = arena.take<V>(parameters);
@@ -287,6 +296,7 @@ class Block {
   const int inputs_, outputs_, batch_;
   const std::int64_t samples_used_;
   const bool adjusts_;
+  const std::int64_t report_every_;  // steps
   Passes<Real> passes_;
   Watcher watcher_;
   Clock clock_;

@@ -2,12 +2,13 @@
 //
 // float: range reduction x = n ln2 + r with |r| <= ln2/2 (Cody & Waite 1980), then a polynomial in r whose
 // coefficients minimise the largest relative error on that interval (Lawson's weighted least
-// squares; scripts/fit_polynomials.py remakes them). NaN stays NaN, nothing traps.
+// squares, as in scripts/fit_tables.py). NaN stays NaN, nothing traps.
 // double: the C library, a lane at a time; double precision is for reference, not for speed.
 #pragma once
 
 #include <limits>
 
+#include "tables.hpp"
 #include "vector.hpp"
 
 namespace whyfit {
@@ -73,6 +74,18 @@ struct Exponent {
   return exponent.power * rest + (exponent.power - 1.0f);
 }
 
+#if defined(WHYFIT_TABLES)
+[[gnu::always_inline]] inline Vector<float> hyperbolic_tangent(Vector<float> x) {
+  Vector<float> one[1] = {x};
+  hyperbolic_tangents(one);
+  return one[0];
+}
+[[gnu::always_inline]] inline Vector<float> logistic(Vector<float> x) {
+  Vector<float> one[1] = {x};
+  logistics(one);
+  return one[0];
+}
+#else
 // -expm1(-2|x|) / (expm1(-2|x|) + 2) with the sign of x.
 [[gnu::always_inline]] inline Vector<float> hyperbolic_tangent(Vector<float> x) {
   Vector<float> shrink = expm1_of_negative(absolute<float>(x) * -2.0f);
@@ -90,6 +103,16 @@ struct Exponent {
   Vector<float> numerator = x < 0.0f ? small : broadcast<float>(1.0f);
   return quotient(numerator, small + 1.0f);
 }
+
+template <int N>
+inline void hyperbolic_tangents(Vector<float> (&x)[N]) {
+  for (int n = 0; n < N; ++n) x[n] = hyperbolic_tangent(x[n]);
+}
+template <int N>
+inline void logistics(Vector<float> (&x)[N]) {
+  for (int n = 0; n < N; ++n) x[n] = logistic(x[n]);
+}
+#endif
 
 template <class Real, class Function>
 [[gnu::noinline]] Vector<Real> lane_by_lane(Vector<Real> x, Function function) {
@@ -208,6 +231,14 @@ inline Vector<double> hyperbolic_tangent(Vector<double> x) {
   return each_lane(x, [](double value) { return __builtin_tanh(value); });
 }
 inline Vector<double> logistic(Vector<double> x) { return 1.0 / (1.0 + exponential(-x)); }
+template <int N>
+inline void hyperbolic_tangents(Vector<double> (&x)[N]) {
+  for (int n = 0; n < N; ++n) x[n] = hyperbolic_tangent(x[n]);
+}
+template <int N>
+inline void logistics(Vector<double> (&x)[N]) {
+  for (int n = 0; n < N; ++n) x[n] = logistic(x[n]);
+}
 inline Vector<double> logarithm(Vector<double> x) {
   return each_lane(x, [](double value) { return __builtin_log(value); });
 }

@@ -65,9 +65,11 @@ inline void forward_tile(const F& f, const Rows& rows, const Weights<Real>& laye
     }
   }
   #pragma GCC unroll 8
-  for (int s = 0; s < S; ++s)
+  for (int s = 0; s < S; ++s) {
+    apply(f, sum[s]);
     #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) out[s * layer.units + unit + u] = f.value(sum[s][u]);
+    for (int u = 0; u < U; ++u) out[s * layer.units + unit + u] = sum[s][u];
+  }
 }
 
 template <class Real, class F, int U, class Rows>

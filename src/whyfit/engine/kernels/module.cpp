@@ -170,6 +170,40 @@ bool train(const std::string& target_name, Program program, const std::vector<La
   return run_tasks<Real>(target, program, tasks, threads, progress);
 }
 
+// Bytes that one thread needs while it trains a block, beside what goes in and out.
+template <class Real>
+std::size_t block_memory(const std::string& target_name, Program program,
+                         const std::vector<Layer>& layers, const std::vector<Tensor>& tensors,
+                         std::int64_t samples, Order order_kind, bool weighted) {
+  program.layers = layers.data();
+  program.layer_count = int(layers.size());
+  program.tensors = tensors.data();
+  program.tensor_count = int(tensors.size());
+  Task<Real> task;
+  Real any_weight = 1;
+  task.samples = samples;
+  task.order_kind = order_kind;
+  task.sample_weight = weighted ? &any_weight : nullptr;
+  const Target& target = target_named(target_name);
+  if constexpr (sizeof(Real) == 4)
+    return target.memory_float(program, task);
+  else
+    return target.memory_double(program, task);
+}
+
+template <class Real>
+void define_memory(nb::module_& m, const char* name) {
+  m.def(name, &block_memory<Real>, "target"_a, "program"_a, "layers"_a, "tensors"_a, "samples"_a,
+        "order_kind"_a, "weighted"_a);
+}
+
+// Seconds of work without the GIL, for the benchmark and the calibration.
+std::int64_t multiply_add(const std::string& target_name, std::int64_t rounds) {
+  nb::gil_scoped_release released;
+  float out = 0;
+  return target_named(target_name).multiply_add(rounds, &out);
+}
+
 template <class Real>
 void define_train(nb::module_& m, const char* name) {
   m.def(name, &train<Real>, "target"_a, "program"_a, "layers"_a, "tensors"_a,
@@ -349,6 +383,9 @@ NB_MODULE(_lanes, m) {
   });
   define_train<float>(m, "train_float32");
   define_train<double>(m, "train_float64");
+  define_memory<float>(m, "block_memory_float32");
+  define_memory<double>(m, "block_memory_float64");
+  m.def("multiply_add", &multiply_add, "target"_a, "rounds"_a);
   m.def("evaluate_float32", &evaluate<float>, "target"_a, "function"_a, "x"_a.noconvert(),
         "out"_a.noconvert());
   m.def("evaluate_float64", &evaluate<double>, "target"_a, "function"_a, "x"_a.noconvert(),

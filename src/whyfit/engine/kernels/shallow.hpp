@@ -28,7 +28,7 @@ template <class Real>
 struct Shallow {
   Weights<Real> hidden, output;                    // of the network
   Weights<Real> hidden_gradient, output_gradient;  // out
-  Vector<Real>* unit_output;                       // (samples, units), where f is stored
+  Vector<Real>* unit_output;  // where f is stored, tile after tile of units: (tiles, samples, U)
   Vector<Real>* prediction;                        // (samples); on the way back, its delta
 };
 
@@ -59,12 +59,13 @@ inline void store_gradient(const Shallow<Real>& net, int unit, const Unit<Real, 
   net.output_gradient.kernel[unit] = sum.out;
 }
 
-template <class Real, class F, int I, class Rows>
-[[gnu::always_inline]] inline Vector<Real> unit_value(const F& f, const Unit<Real, I>& unit, const Rows& x, int sample) {
+template <class Real, int I, class Rows>
+[[gnu::always_inline]] inline Vector<Real> unit_sum(const Unit<Real, I>& unit, const Rows& x,
+                                                    int sample) {
   Vector<Real> z = unit.bias;
   #pragma GCC unroll 8
   for (int i = 0; i < I; ++i) z += x.at(sample, i) * unit.kernel[i];
-  return f.value(z);
+  return z;
 }
 
 // What one sample adds to a unit's gradient. For a homogeneous f only the sums of f' delta and
@@ -87,11 +88,12 @@ template <class Real, class F, int I, class Rows>
     terms[I] = delta;
     f.add_slope_times(value, sums, terms);
   } else {
-    sum.out += delta * value;
-    Vector<Real> unit_delta = f.times_slope(value, delta * unit.out);
+    Vector<Real> product = delta * value;
+    Vector<Real> slope = f.times_slope(value, delta, product);
+    sum.out += product;
     #pragma GCC unroll 8
-    for (int i = 0; i < I; ++i) sum.kernel[i] += x.at(sample, i) * unit_delta;
-    sum.bias += unit_delta;
+    for (int i = 0; i < I; ++i) sum.kernel[i] += x.at(sample, i) * slope;
+    sum.bias += slope;
   }
 }
 
@@ -99,12 +101,11 @@ template <class Real, class F, int I, class Rows>
 // times the sum of f' delta, and the unit's own deltas are f' delta v.
 template <class Real, class F, int I>
 inline Unit<Real, I> finish_gradient(const Unit<Real, I>& sum, const Unit<Real, I>& unit) {
-  if constexpr (!F::kCheap) return sum;
   Unit<Real, I> gradient;
-  gradient.out = unit.bias * sum.bias;
+  gradient.out = F::kCheap ? unit.bias * sum.bias : sum.out;
   #pragma GCC unroll 8
   for (int i = 0; i < I; ++i) {
-    gradient.out += unit.kernel[i] * sum.kernel[i];
+    if constexpr (F::kCheap) gradient.out += unit.kernel[i] * sum.kernel[i];
     gradient.kernel[i] = unit.out * sum.kernel[i];
   }
   gradient.bias = unit.out * sum.bias;
@@ -123,10 +124,10 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
   for (int s = 0; s < samples; ++s) {
     Vector<Real> value[U], prediction = output_bias;
     #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) {
-      value[u] = unit_value<Real, F, I>(f, unit[u], x, s);
-      prediction += value[u] * unit[u].out;
-    }
+    for (int u = 0; u < U; ++u) value[u] = unit_sum<Real, I>(unit[u], x, s);
+    apply(f, value);
+    #pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) prediction += value[u] * unit[u].out;
     Vector<Real> error = prediction - y.at(s, 0);
     loss += L::value(error);
     Vector<Real> delta = L::slope(error) * share;
@@ -141,21 +142,40 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
   return loss;
 }
 
+template <class Real, class F, int I, int U, int S, class Rows>
+[[gnu::always_inline]] inline void forward_samples(const F& f, const Shallow<Real>& net,
+                                                   const Unit<Real, I> (&unit)[U], const Rows& x,
+                                                   int sample, int samples, int first) {
+  Vector<Real> value[S * U];
+  #pragma GCC unroll 8
+  for (int s = 0; s < S; ++s)
+    #pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) value[s * U + u] = unit_sum<Real, I>(unit[u], x, sample + s);
+  apply(f, value);
+  #pragma GCC unroll 8
+  for (int s = 0; s < S; ++s) {
+    Vector<Real> prediction = net.prediction[sample + s];
+    #pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) {
+      if constexpr (!F::kCheap)
+        net.unit_output[first * samples + (sample + s) * U + u] = value[s * U + u];
+      prediction += value[s * U + u] * unit[u].out;
+    }
+    net.prediction[sample + s] = prediction;
+  }
+}
+
 template <class Real, class F, int I, int U, class Rows>
 inline void forward_units(const F& f, const Shallow<Real>& net, const Rows& x, int samples, int first) {
   Unit<Real, I> unit[U];
   #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, first + u);
-  for (int s = 0; s < samples; ++s) {
-    Vector<Real> prediction = net.prediction[s];
-    #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) {
-      Vector<Real> value = unit_value<Real, F, I>(f, unit[u], x, s);
-      if constexpr (!F::kCheap) net.unit_output[s * net.hidden.units + first + u] = value;
-      prediction += value * unit[u].out;
-    }
-    net.prediction[s] = prediction;
-  }
+  constexpr int kTogether = F::kSamplesTogether;
+  int s = 0;
+  for (; s + kTogether <= samples; s += kTogether)
+    forward_samples<Real, F, I, U, kTogether>(f, net, unit, x, s, samples, first);
+  for (; s < samples; ++s)
+    forward_samples<Real, F, I, U, 1>(f, net, unit, x, s, samples, first);
 }
 
 template <class Real, class F, int I, int U, class Rows>
@@ -169,9 +189,9 @@ inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, 
     for (int u = 0; u < U; ++u) {
       Vector<Real> value;
       if constexpr (F::kCheap)
-        value = unit_value<Real, F, I>(f, unit[u], x, s);
+        value = f.value(unit_sum<Real, I>(unit[u], x, s));
       else
-        value = net.unit_output[s * net.hidden.units + first + u];
+        value = net.unit_output[first * samples + s * U + u];
       add_gradient<Real, F, I>(f, sum[u], unit[u], x, s, value, delta);
     }
   }
@@ -206,9 +226,8 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int
 template <class Real, class L, int I, class F, class Rows, class LossSlopes>
 Vector<Real> shallow_gradients(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y,
                                int samples, const LossSlopes& loss_slopes) {
-  if constexpr (F::kCheap)
-    if (net.hidden.units == kTileUnits)
-      return one_tile<Real, F, L, I, kTileUnits>(f, net, x, y, samples);
+  if (net.hidden.units == kTileUnits)
+    return one_tile<Real, F, L, I, kTileUnits>(f, net, x, y, samples);
   return many_tiles<Real, I>(f, net, x, samples, loss_slopes);
 }
 

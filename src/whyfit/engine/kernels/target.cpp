@@ -63,11 +63,28 @@ void evaluate(Function function, const Real* x, Real* out, std::size_t count) {
   }
 }
 
+// Twelve sums hide the four cycles that each waits for itself, on two units a core.
+std::int64_t multiply_add(std::int64_t rounds, float* out) {
+  constexpr int kSums = 12;
+  Vector<float> sums[kSums], factor = broadcast(0.999f), term = broadcast(0.001f);
+  #pragma GCC unroll 12
+  for (int i = 0; i < kSums; ++i) sums[i] = broadcast(0.1f * float(i));
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    #pragma GCC unroll 12
+    for (int i = 0; i < kSums; ++i) sums[i] = sums[i] * factor + term;
+    asm volatile("" : "+m"(*out));  // or the compiler would find that the rounds are all alike
+  }
+  for (int i = 1; i < kSums; ++i) sums[0] += sums[i];
+  *out = sums[0][0];
+  return rounds * kSums * 2 * Lanes<float>::count;
+}
+
 }  // namespace
 
 const Target target = {
     Lanes<float>::count,  Lanes<double>::count, run<float>,
     run<double>, memory<float>, memory<double>, evaluate<float>, evaluate<double>,
+    multiply_add,
 };
 
 }  // namespace WHYFIT_TARGET

@@ -21,6 +21,8 @@ struct Target {
   std::size_t (*memory_double)(const Program&, const Task<double>&);
   void (*evaluate_float)(Function, const float*, float*, std::size_t);
   void (*evaluate_double)(Function, const double*, double*, std::size_t);
+  // Operations of `rounds` rounds of multiply-adds in registers alone: what this core could do at most.
+  std::int64_t (*multiply_add)(std::int64_t rounds, float* out);
 };
 
 namespace baseline {

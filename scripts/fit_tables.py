@@ -1,0 +1,75 @@
+"""Remake `kernels/tables.hpp`'s numbers: tanh on 16 segments, and the powers 2^(k/16).
+
+    python scripts/fit_tables.py
+
+Prints the two tables as C++ and, to standard error, the largest relative error of the polynomials
+before their coefficients are rounded. The segments are those of the float v = 1 + |x| * scale by its
+two lowest exponent bits and two highest fraction bits, so that a shift finds them: four are as wide,
+the next four twice as wide, and so on. The last one is the constant 1.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from numpy.polynomial import polynomial
+
+DEGREE = 5
+SATURATED = 9.02
+"""Beyond it tanh is nearer to 1 than to any other float."""
+LAST = 14.0
+"""Where v's last segment begins."""
+
+
+def fitted(low: float, high: float, centre: float) -> tuple[np.ndarray, float]:
+    """Coefficients in x - centre of least largest relative error, by Lawson's weighted least squares."""
+    places = np.cos(np.pi * (np.arange(600) + 0.5) / 600)
+    x = (low + high) / 2 + (high - low) / 2 * places
+    through_zero = int(centre == 0.0)
+    rows = polynomial.polyvander(x - centre, DEGREE)[:, through_zero:] / np.tanh(x)[:, None]
+    size = np.abs(rows).max(axis=0)
+    rows, weight = rows / size, np.full(len(x), 1 / len(x))
+    best, least = np.zeros(len(size)), np.inf
+    for _round in range(300):
+        root = np.sqrt(weight)
+        found = np.linalg.lstsq(rows * root[:, None], root, rcond=None)[0]
+        error = np.abs(rows @ found - 1)
+        if error.max() < least:
+            best, least = found / size, error.max()
+        weight *= error
+        weight /= weight.sum()
+    return np.concatenate([np.zeros(through_zero), best]), float(least)
+
+
+def tanh_table() -> tuple[np.float32, np.ndarray, float]:
+    """Scale; centre and coefficients of each segment, in the order of the looked-up bits; error."""
+    scale = np.float32((LAST - 1) / SATURATED)
+    table, worst = np.zeros((16, DEGREE + 2)), 0.0
+    for segment in range(16):
+        octave, part = divmod(segment, 4)
+        low, high = (2.0**octave * (1 + (part + end) / 4) for end in (0, 1))
+        index = (int(np.float32(low).view(np.uint32)) >> 21) & 15
+        if low == LAST:
+            table[index, 1] = 1.0
+            continue
+        low, high = (low - 1) / float(scale), (high - 1) / float(scale)
+        centre = round((low + high) / 2 * 256) / 256 if segment else 0.0
+        coefficients, error = fitted(low, high, centre)
+        table[index] = [centre, *coefficients]
+        worst = max(worst, error)
+    return scale, table, worst
+
+
+def cpp(values: np.ndarray) -> str:
+    """As an initializer of floats."""
+    return "{" + ", ".join(f"{np.float32(each):.9e}f" for each in values) + "}"
+
+
+if __name__ == "__main__":
+    scale, table, worst = tanh_table()
+    print(f"constexpr float kTanhScale = {scale:.9e}f;")
+    print(f"alignas(64) constexpr float kTanh[{DEGREE + 2}][16] = {{")
+    print(",\n".join("    " + cpp(row) for row in table.T) + "};")
+    print(f"alignas(64) constexpr float kPowers[16] = {cpp(np.exp2(np.arange(16) / 16))};")
+    print(f"largest relative error of tanh: {worst:.1e}", file=sys.stderr)
