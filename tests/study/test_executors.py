@@ -344,27 +344,64 @@ def test_a_worker_killed_and_one_added(
     again = diagnosed(fit, ledger, executor=dask)
     ledger.close()
     assert again.work == {"trained": 0, "from_ledger": found.work["trained"]}
-    wait_until(lambda: len(dask.client.nthreads()) == 3)
+
+
+def test_all_workers_killed_and_others_added(dask, cluster: Cluster, fit: Fit, inline: str):
+    """The data are gone with them, and are sent again."""
+
+    def kill_and_add() -> None:
+        for worker in list(cluster.workers):
+            cluster.kill(worker)
+        cluster.add()
+
+    act = When(200, kill_and_add)
+    assert result(diagnosed(fit, executor=dask, report=act)) == inline
+    assert act.done
 
 
 def test_a_worker_of_another_version_on_a_cluster(dask, cluster: Cluster, fit: Fit):
     other = cluster.add_older()
     try:
-        wait_until(lambda: len(dask.client.nthreads()) == 4)
+        wait_until(lambda: len(dask.client.nthreads()) == len(cluster.workers))
         both = f"has whyfit 0.0.9, this is whyfit {version.here()['whyfit']}"
         with pytest.raises(WorkerRefused, match=both):
             place_named(f"dask://{cluster.address}")
         assert both in stopped(diagnosed(fit, executor=dask))  # it joined after the connection
     finally:
         cluster.kill(other)
-    wait_until(lambda: len(dask.client.nthreads()) == 3)
 
 
-def test_no_scheduler(monkeypatch):
+def test_no_scheduler(monkeypatch, tmp_path: Path, capsys):
+    """Known before the script runs, which may take long."""
     pytest.importorskip("distributed")
     monkeypatch.setattr("whyfit.study.workers.dask.ANSWERS_WITHIN", 0.3)
-    with pytest.raises(WorkersLost, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
+    monkeypatch.chdir(tmp_path)
+    Path("script.py").write_text("open('it-ran', 'w')")
+    assert dispatch(["run", "--on", "dask://127.0.0.1:9", "script.py"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("whyfit: no Dask scheduler answers at 127.0.0.1:9 (")
+    assert said.count("\n") == 1
+    assert not Path("it-ran").exists()
+
+
+def test_dask_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'whyfit\[dask\]'"):
         place_named("dask://127.0.0.1:9")
+
+
+def test_no_workers_any_more(dask, cluster: Cluster, fit: Fit, monkeypatch):
+    monkeypatch.setattr("whyfit.study.workers.dask.WORKERS_WITHIN", 0.5)
+    monkeypatch.setattr("whyfit.study.workers.dask.LOOK_EVERY", 0.1)
+
+    def kill_all() -> None:
+        for worker in list(cluster.workers):
+            cluster.kill(worker)
+
+    note = stopped(diagnosed(fit, executor=dask, report=When(200, kill_all)))
+    cluster.add()
+    assert f"the Dask scheduler {cluster.address} has no workers" in note
+    assert "nothing was kept, since there is no ledger" in note
 
 
 def test_the_scheduler_gone(cluster: Cluster, fit: Fit, inline: str, tmp_path: Path, monkeypatch):

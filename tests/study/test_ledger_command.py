@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -128,3 +130,42 @@ def test_parquet_without_pyarrow(kept: tuple[Path, Diagnosis], capsys, tmp_path,
     assert status == 2
     assert "pip install 'whyfit[parquet]', or export to .csv" in err
     assert not target.exists()
+
+
+SCRIPT = """
+import numpy as np
+from sklearn.neural_network import MLPRegressor
+
+x = np.linspace(0, 1, 100).reshape(-1, 1)
+y = np.sin(6 * x[:, 0])
+MLPRegressor(hidden_layer_sizes=(3,), max_iter=10, random_state=3).fit(x, y)
+"""
+
+
+@pytest.mark.framework
+def test_a_run_from_processes_and_then_from_the_ledger(tmp_path: Path):
+    """The same report from workers, from the ledger, and without it."""
+    pytest.importorskip("sklearn")
+    (tmp_path / "fit.py").write_text(SCRIPT)
+    keep = "activation,target_range,depth,optimizer,learning_rate,epochs,batch_size,shuffle,loss"
+    reports, texts = [], []
+    for options in (["--on", "processes:2"], [], ["--no-ledger"]):
+        asked = ["--confirm", "0", "--keep", keep, "--budget", "0.5", "--ledger", "kept.sqlite"]
+        answer = subprocess.run(
+            [sys.executable, "-m", "whyfit", "run", *asked, *options, "fit.py"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        reports.append(json.loads((tmp_path / "fit.whyfit.json").read_text()))
+        texts.append(answer.stdout)
+    work = [report.pop("work") for report in reports]
+    for report in reports:
+        del report["seconds"], report["command"]
+    assert reports[0] == reports[1] == reports[2]
+    fits = work[0]["trained"]
+    assert work[0] == work[2] == {"trained": fits, "from_ledger": 0}
+    assert work[1] == {"trained": 0, "from_ledger": fits}
+    said = f"Nothing was trained: all {fits} fits came from the ledger."
+    assert [said in text for text in texts] == [False, True, False]

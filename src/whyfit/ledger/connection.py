@@ -57,6 +57,12 @@ def is_busy(error: Exception) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def is_damaged(error: Exception) -> bool:
+    """Whether nothing of the file can be trusted any more."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def is_denied(error: BaseException | None) -> bool:
     """Whether the reason is that this person may not write there."""
     code = getattr(error, "sqlite_errorcode", 0)

@@ -16,7 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from whyfit.errors import LedgerError
-from whyfit.ledger.connection import connect, connect_to_read, in_words, is_busy, is_denied
+from whyfit.ledger.connection import (
+    connect,
+    connect_to_read,
+    in_words,
+    is_busy,
+    is_damaged,
+    is_denied,
+)
 from whyfit.ledger.schema import checksum
 
 Array = np.ndarray
@@ -201,6 +208,9 @@ class Ledger:
                 self._database.execute("PRAGMA busy_timeout = 0")
             else:
                 self._stop_writing(error)
+        except BaseException:  # Ctrl-C: what waits is written by the next call
+            self._roll_back()
+            raise
 
     def _roll_back(self) -> None:
         try:
@@ -210,7 +220,9 @@ class Ledger:
             pass  # the file rolls back by itself when it is opened again
 
     def _stop_writing(self, error: Exception) -> None:
-        if self._writes:
+        if is_damaged(error):
+            self._leave(error)
+        elif self._writes:
             self._writes, self._waiting = False, []
             self._say(
                 f"the ledger {self.path} {in_words(error)}; what it held is unharmed, and the study "

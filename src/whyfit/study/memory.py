@@ -26,6 +26,7 @@ def keys(blocks: Sequence[Block], data: Data) -> list[bytes]:
             recipes[block.recipe],
             block.seed,
             block.first,
+            block.order,
             BLOCK,
         )
         for block in blocks

@@ -54,9 +54,12 @@ def clustered(outcomes: Outcomes) -> bool:
     return float(stats.chi2.sf(chi, groups - 1)) < CLUSTERED
 
 
-def seconds(recipe: Recipe, samples: int, replicates: int) -> float:
-    """Modelled time of training so many replicates on all cores, in the order they are given."""
-    found = cost.seconds(recipe, samples, replicates)
+def seconds(recipe: Recipe, samples: int, replicates: int, cores: int | None = None) -> float:
+    """Modelled time of training so many replicates, in the order they are given.
+
+    On so many cores, or on all of this machine.
+    """
+    found = cost.seconds(recipe, samples, replicates, cores)
     if kind(recipe, samples) == "replicate":
         alone = cost.seconds(recipe, samples, 16, cores=1) / 16
         found *= 1.0 + SHUFFLING * recipe.epochs * samples / alone

@@ -64,6 +64,7 @@ class Laboratory:
 
     def __post_init__(self) -> None:
         self._data = Data.of(self.fit.x, self.fit.y)
+        self._place = place_of(self.executor)
 
     def cost(self, arm: Arm, replicates: int) -> float:
         """Modelled seconds of an arm."""
@@ -89,11 +90,14 @@ class Laboratory:
         """Whether this machine is so much slower than the model that the study must stop.
 
         Time that other programs take does not count where the training is done here: a study on a busy
-        machine ends as it would on a quiet one, later.
+        machine ends as it would on a quiet one, later. Never where others train: their queues say
+        nothing of how fast they are.
         """
+        if self._place.elsewhere:
+            return False
         most = 4.0 * self.plan.budget + 10.0
         waited = time.monotonic() - self.started
-        here = isinstance(place_of(self.executor), Here)
+        here = isinstance(self._place, Here)
         worked = time.process_time() - self.started_work if here else waited
         return min(waited, worked) > most
 
@@ -163,7 +167,7 @@ class Laboratory:
     def _hired(self) -> Crew:
         # Not before there is something to train: a study that the ledger knows starts no process.
         if self._crew is None:
-            self._crew = place_of(self.executor).crew(self._data)
+            self._crew = self._place.crew(self._data)
         return self._crew
 
     def _how_to_go_on(self) -> str:

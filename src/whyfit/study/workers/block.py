@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -15,7 +16,6 @@ from whyfit.errors import Interrupted
 from whyfit.measure.activity import few_samples, live_units
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
-from whyfit.study import orders
 
 BLOCK = lanes.GROUP
 PRECISION = "float32"
@@ -43,12 +43,14 @@ class Data:
 class Block:
     """Sixteen replicates of one recipe: all that a worker needs besides the data.
 
-    `target` is the instruction set: results of two sets differ in their last bits.
+    `order` says whether they share their data order (`study.orders`); `target` is the instruction set:
+    results of two sets differ in their last bits.
     """
 
     recipe: Recipe
     seed: int
     first: int
+    order: Literal["group", "replicate"] = "group"
     target: str = lanes.TARGETS[0]
 
 
@@ -81,7 +83,7 @@ def train_block(block: Block, data: Data, cancelled: Callable[[], bool]) -> Arra
         data.x,
         data.y,
         starts,
-        order=lanes.Order(orders.kind(recipe, len(data.x)), seed=block.seed),
+        order=lanes.Order(block.order, seed=block.seed),
         first_replicate=block.first,
         precision=PRECISION,
         threads=1,

@@ -7,8 +7,9 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from whyfit.engine import cost, lanes
+from whyfit.engine import lanes
 from whyfit.records.network import Array
+from whyfit.study import orders
 from whyfit.study.workers import version
 from whyfit.study.workers.block import BLOCK, Block, Data, train_block
 
@@ -99,7 +100,7 @@ def _turned(asked: dict[str, str]) -> str:
 
 def seconds(block: Block, samples: int) -> float:
     """Modelled seconds of one core."""
-    return cost.seconds(block.recipe, samples, BLOCK, cores=1)
+    return orders.seconds(block.recipe, samples, BLOCK, cores=1)
 
 
 def cut(costs: Sequence[float], workers: int) -> list[list[int]]:

@@ -135,7 +135,9 @@ def explain(error: BaseException) -> None:
 
 
 class Place(ABC):
-    """Where crews are found."""
+    """Where crews are found; `elsewhere` if that is not this machine, as far as is known."""
+
+    elsewhere = False
 
     @abstractmethod
     def crew(self, data: Data) -> Crew:
@@ -154,6 +156,8 @@ class Here(Place):
 
 class Anywhere(Place):
     """An executor that somebody else made, and will end."""
+
+    elsewhere = True
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
