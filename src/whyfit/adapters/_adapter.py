@@ -46,7 +46,8 @@ class Session:
 
     `substitute`, if set, trains in place of the framework; `strict` makes our own failures
     fatal instead of warnings; `reseed`, if set, is mixed into every seed the script sets; from
-    `unseeded`, if set, generators start that the script leaves unseeded;
+    `unseeded`, if set, generators start that the script leaves unseeded; `midway` says that the
+    program was under way before: models and optimizers may be older than the watch;
     `keep_weights` is off for reruns that need end results alone. `asked` holds inputs at which a
     fitted model was asked afterwards, with the number of the fit; `drawn` the lines of its plots.
     """
@@ -56,6 +57,7 @@ class Session:
     reseed: int | None = None
     unseeded: int | None = None
     keep_weights: bool = True
+    midway: bool = False
     fits: list[Fit] = field(default_factory=list)
     seeds: list[SeedCall] = field(default_factory=list)
     scaled: list[ScaledArray] = field(default_factory=list)

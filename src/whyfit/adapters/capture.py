@@ -51,11 +51,12 @@ class Program:
 class Captured:
     """What running a script gave: its fits and how it ended.
 
-    `status` is the exit status that plain Python would have given; `error` is the script's own
-    exception in one line, if it raised one; `figures` are its plots as PNG.
+    `program` is None where whyfit watched part of a program that it did not start itself. `status`
+    is the exit status that plain Python would have given; `error` is the script's own exception in
+    one line, if it raised one; `figures` are its plots as PNG.
     """
 
-    program: Program
+    program: Program | None
     fits: tuple[Fit, ...]
     status: int
     error: str | None
@@ -144,23 +145,13 @@ def run(
     if seed is not None:
         random.seed(seed)
         np.random.seed(seed % 2**32)
-    if adapters is None:
-        adapters = [adapter() for adapter in ADAPTERS]
-    watch = Watch()
     with _as_main(program):
-        watch_seeds(session, watch)
         if not show:
             os.environ.setdefault("MPLBACKEND", "Agg")
-            _quiet_show(session, watch)
-        for adapter in adapters:
-            adapter.install(session)
         try:
-            status, error = _execute(program)
+            with watched(session, adapters, plots=not show):
+                status, error = _execute(program)
         finally:
-            guarded(session, "keeping the figures", lambda: _keep_figures(session))
-            for adapter in adapters:
-                adapter.remove()
-            watch.restore()
             _flush()
     return Captured(
         program,
@@ -171,6 +162,32 @@ def run(
         tuple(session.figures),
         tuple(session.problems),
     )
+
+
+@contextmanager
+def watched(
+    session: Session, adapters: Sequence[Adapter] | None = None, *, plots: bool = False
+) -> Generator[None]:
+    """Watch all that is trained inside; afterwards the session holds it and all is as before.
+
+    With `plots` figures are kept instead of shown.
+    """
+    if adapters is None:
+        adapters = [adapter() for adapter in ADAPTERS]
+    watch = Watch()
+    watch_seeds(session, watch)
+    if plots:
+        _quiet_show(session, watch)
+    for adapter in adapters:
+        adapter.install(session)
+    try:
+        yield
+    finally:
+        if plots:
+            guarded(session, "keeping the figures", lambda: _keep_figures(session))
+        for adapter in adapters:
+            adapter.remove()
+        watch.restore()
 
 
 @contextmanager

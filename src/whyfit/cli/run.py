@@ -20,7 +20,7 @@ from whyfit.cli import streams
 from whyfit.cli.files import check_writable, write
 from whyfit.cli.streams import complain
 from whyfit.cli.values import Commands, arm, factors, place_name, positive, some, whole
-from whyfit.diagnose import Options, diagnose
+from whyfit.diagnosing import Options, diagnose
 from whyfit.errors import UsageError, WhyfitError
 from whyfit.fast import EngineSubstitute
 from whyfit.ledger.connection import customary_place
