@@ -49,7 +49,8 @@ class Session:
     `unseeded`, if set, generators start that the script leaves unseeded; `midway` says that the
     program was under way before: models and optimizers may be older than the watch;
     `keep_weights` is off for reruns that need end results alone. `asked` holds inputs at which a
-    fitted model was asked afterwards, with the number of the fit; `drawn` the lines of its plots.
+    fitted model was asked afterwards, with the number of the fit; `drawn` the lines of its plots;
+    `problems` are failures of ours, `remarks` what the person should know about the script.
     """
 
     substitute: Substitute | None = None
@@ -66,6 +67,7 @@ class Session:
     drawn: list[DrawnLine] = field(default_factory=list)
     say: Callable[[str], None] = lambda _message: None
     problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -327,7 +327,8 @@ class TorchAdapter:
             by_hand = False
             try:
                 loss = args[0] if args else kwargs.get("tensors")
-                if self._made:
+                # Midway an optimizer may be older than the watch, and a loop by hand looks the same.
+                if self._made or self._session.midway:
                     self._before_backward(loss)
                 else:
                     by_hand = self._before_by_hand(loss)

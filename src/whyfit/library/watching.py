@@ -142,7 +142,9 @@ class Watch:
         if not self._session.fits:
             problems = self._session.problems
             raise UsageError(problems[-1] if problems else NO_FIT)
-        captured = Captured(None, self.fits, 0, None, False, (), tuple(self._session.problems))
+        captured = Captured(
+            None, self.fits, 0, None, False, (), (*self._session.remarks, *self._session.problems)
+        )
         return Diagnosis(diagnose_captured(captured, self._options))
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from whyfit.engine import lanes
-from whyfit.ledger.ledger import Page
 from whyfit.engine.initializers import draw
+from whyfit.ledger.ledger import Page
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe, flatten
