@@ -25,9 +25,10 @@ class CallbackCapture:
     def __init__(self, session: Session, model: Any) -> None:
         self._session, self._model = session, model
         self._recorder: KerasRecorder | None = None
+        self._inner: Any = None
 
     def begin(self) -> None:
-        """Find the call of `fit` and read data, recipe and start weights."""
+        """Find the call of `fit` and copy its data."""
         given = call_of_fit(self._model)
         if given is None:
             self._session.problems.append("the call of fit was not found on the stack")
@@ -37,13 +38,13 @@ class CallbackCapture:
         )
         guarded(self._session, "capturing the data", recorder.take_data)
         if recorder.ready:
-            guarded(self._session, "reading the start weights", recorder.begin)
+            self._inner = recorder.callback()
+            self._inner.set_model(self._model)
 
-    def epoch(self, logs: dict[str, Any]) -> None:
-        """Note an epoch."""
-        recorder = self._recorder
-        if recorder is not None and recorder.ready:
-            guarded(self._session, "reading an epoch", lambda: recorder.epoch(logs))
+    def event(self, name: str, *arguments: Any) -> None:
+        """Pass an event of Keras's on to the recorder."""
+        if self._inner is not None and self._recorder is not None:
+            getattr(self._inner, name)(*arguments)
 
     def end(self, *, complete: bool = True) -> None:
         """Hand the fit over, once; not `complete` where training was cut off."""

@@ -9,6 +9,7 @@ optimizer steps, where weights are loaded into a module, or with the script.
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import weakref
 from dataclasses import replace
@@ -180,6 +181,9 @@ class TorchAdapter:
             register_optimizer_step_post_hook(self._after_step),
         ]
         self._watch_modules()
+        if session.midway:  # optimizers may be older than the watch, and no loop by hand
+            kinds = (type(each) for each in gc.get_objects())  # isinstance would ask the objects
+            self._made += sum(issubclass(kind, torch.optim.Optimizer) for kind in kinds)
 
     def _note(self, what: str, work: Any) -> None:
         guarded(self._session, what, work)
@@ -327,8 +331,7 @@ class TorchAdapter:
             by_hand = False
             try:
                 loss = args[0] if args else kwargs.get("tensors")
-                # Midway an optimizer may be older than the watch, and a loop by hand looks the same.
-                if self._made or self._session.midway:
+                if self._made:
                     self._before_backward(loss)
                 else:
                     by_hand = self._before_by_hand(loss)

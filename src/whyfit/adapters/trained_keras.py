@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from whyfit.adapters import keras_recipe
+from whyfit.adapters import keras_graph, keras_recipe
 from whyfit.adapters.given import (
     Given,
     Known,
@@ -45,7 +45,8 @@ def fit_of(model: Any, given: Given) -> TrainedFit:
     recipe, reason = _recipe(model, x, y, given, known)
     end = predictions = None
     if recipe is not None:
-        end = recipe.network(keras_recipe.flat(model.get_weights()))
+        network = keras_graph.network_of(model, x.shape[1])
+        end = recipe.network(keras_recipe.flat(network.get_weights()))
         predictions = end(x)
     else:
         predictions = _predicted(model, given.x, y)
@@ -77,11 +78,12 @@ def _recipe(
     model: Any, x: Array, y: Array, given: Given, known: Known
 ) -> tuple[Recipe | None, str | None]:
     try:
-        keras_recipe.dense_chain(model)
+        network = keras_graph.network_of(model, x.shape[1])
+        keras_recipe.dense_chain(network)
         compiled = _compiled(model, given, known)
         batch_size, epochs = _lengths(model, len(x), given, known)
         recipe, reason = keras_recipe.recipe_of(
-            compiled, batch_size=batch_size, epochs=epochs, shuffle=True, callbacks=[]
+            compiled, network, batch_size=batch_size, epochs=epochs, shuffle=True, callbacks=[]
         )
     except Unsupported as unsupported:
         return None, str(unsupported)
@@ -118,7 +120,7 @@ def _compiled(model: Any, given: Given, known: Known) -> Any:
         known.miss("the optimizer, since the model is not compiled", "optimizer=")
     if not isinstance(optimizer, str) and optimizer is not None:
         optimizer = type(optimizer).from_config(optimizer.get_config())
-    twin = keras.models.clone_model(model)
+    twin = keras.Sequential([keras.layers.Dense(1)])  # only its loss and optimizer are read
     twin.compile(optimizer=optimizer or "adam", loss=loss or "mse")
     return twin
 

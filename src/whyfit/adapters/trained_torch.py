@@ -21,6 +21,7 @@ from whyfit.adapters.given import (
     check_lengths,
 )
 from whyfit.adapters.places import calling_place
+from whyfit.adapters.torch_draws import short
 from whyfit.adapters.torch_graph import LossGraph, Outermost, read_loss
 from whyfit.errors import UsageError
 from whyfit.records.fit import Fit, Place
@@ -172,7 +173,7 @@ def _optimizer(model: Any, optimizer: Any) -> tuple[Optimizer, str | None]:
     held = {id(parameter) for group in groups for parameter in group["params"]}
     if not any(id(parameter) in held for parameter in model.parameters()):
         raise UsageError("optimizer must hold the weights of this model: it holds others")
-    rate = torch_recipe.short(float(groups[0]["lr"]))
+    rate = short(float(groups[0]["lr"]))
     rule, reason = torch_recipe.optimizer_of(optimizer, rate)
     if any(group.get("initial_lr", group["lr"]) != group["lr"] for group in groups):
         reason = reason or "a learning rate that changed during training is not supported"

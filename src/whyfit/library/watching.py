@@ -103,11 +103,17 @@ class Watch:
         self._begin()
         self._callback = CallbackCapture(self._session, self._model)
         self._callback.begin()
+        self._callback.event("on_train_begin", logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Read the learning rate."""
+        if self._callback is not None:
+            self._callback.event("on_epoch_begin", epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Read an epoch."""
+        """Read losses and weights."""
         if self._callback is not None:
-            self._callback.epoch(logs or {})
+            self._callback.event("on_epoch_end", epoch, logs)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Read the end weights."""
