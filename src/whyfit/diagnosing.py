@@ -6,6 +6,7 @@ script -- capture --> Fit -- gather --> Evidence -- rules --> Findings -- conduc
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import time
 from concurrent.futures import Executor
@@ -72,6 +73,7 @@ def diagnose(captured: Captured, options: Options = Options()) -> Diagnosis:
         fits=diagnosed,
         notes=captured.problems,
         figures=captured.figures,
+        source_sha256=_digest(captured.program),
         environment=environment(fits),
         seconds={"confirmation": sum(each.confirmation_seconds for each in diagnosed)},
         work={
@@ -96,6 +98,10 @@ def _only_the_worst(fits: tuple[Fit, ...], studied: set[int]) -> str:
     at = min(studied)
     where = f"fit {at + 1} (line {fits[at].place.line})"
     return f"of {len(fits)} fits only the worst, {where}, is retrained"
+
+
+def _digest(program: Program | None) -> str:
+    return hashlib.sha256(program.in_file.encode()).hexdigest() if program else ""
 
 
 def _file(fits: tuple[Fit, ...]) -> str:
