@@ -11,7 +11,7 @@ from typing import Any
 
 from whyfit.adapters import capture
 from whyfit.adapters._adapter import Session
-from whyfit.diagnose import Options, diagnose
+from whyfit.diagnosing import Options, diagnose
 from whyfit.fast import EngineSubstitute
 from whyfit.study.conduct import StudyOptions
 from whyfit.study.confirm import ConfirmOptions

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tests.fits import HE, fit_of, recipe
-from whyfit.diagnose import FitDiagnosis, Options, diagnose_fit
+from whyfit.diagnosing import FitDiagnosis, Options, diagnose_fit
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import Initializer
 from whyfit.study.conduct import StudyOptions

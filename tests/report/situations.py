@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.fits import HE, fit_of, recipe, sine
 from whyfit.adapters.capture import Captured, load_script
-from whyfit.diagnose import Options, diagnose
+from whyfit.diagnosing import Options, diagnose
 from whyfit.records.diagnosis import Diagnosis
 from whyfit.records.fit import Fit
 from whyfit.report import html, panels

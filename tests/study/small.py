@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.fits import UNIFORM, fit_of, recipe, sine
-from whyfit.diagnose import Options, diagnose_fit
+from whyfit.diagnosing import Options, diagnose_fit
 from whyfit.ledger.ledger import Ledger
 from whyfit.records.diagnosis import Diagnosis
 from whyfit.records.fit import Fit

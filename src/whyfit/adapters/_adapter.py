@@ -46,9 +46,11 @@ class Session:
 
     `substitute`, if set, trains in place of the framework; `strict` makes our own failures
     fatal instead of warnings; `reseed`, if set, is mixed into every seed the script sets; from
-    `unseeded`, if set, generators start that the script leaves unseeded;
+    `unseeded`, if set, generators start that the script leaves unseeded; `midway` says that the
+    program was under way before: models and optimizers may be older than the watch;
     `keep_weights` is off for reruns that need end results alone. `asked` holds inputs at which a
-    fitted model was asked afterwards, with the number of the fit; `drawn` the lines of its plots.
+    fitted model was asked afterwards, with the number of the fit; `drawn` the lines of its plots;
+    `problems` are failures of ours, `remarks` what the person should know about the script.
     """
 
     substitute: Substitute | None = None
@@ -56,6 +58,7 @@ class Session:
     reseed: int | None = None
     unseeded: int | None = None
     keep_weights: bool = True
+    midway: bool = False
     fits: list[Fit] = field(default_factory=list)
     seeds: list[SeedCall] = field(default_factory=list)
     scaled: list[ScaledArray] = field(default_factory=list)
@@ -64,6 +67,7 @@ class Session:
     drawn: list[DrawnLine] = field(default_factory=list)
     say: Callable[[str], None] = lambda _message: None
     problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import traceback
 import types
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,10 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Program:
-    """Code to run as `__main__`: where it is, what it says, and what it was called with."""
+    """Code to run as `__main__`: where it is, what it says, and what it was called with.
+
+    `written` is the text in the file where that is not what runs (`--compat`).
+    """
 
     path: str
     source: str
@@ -45,23 +48,31 @@ class Program:
     arguments: tuple[str, ...]
     folder: str
     spec: Any = None
+    written: str | None = None
+
+    @property
+    def in_file(self) -> str:
+        """The text that stands in the file."""
+        return self.source if self.written is None else self.written
 
 
 @dataclass(frozen=True)
 class Captured:
     """What running a script gave: its fits and how it ended.
 
-    `status` is the exit status that plain Python would have given; `error` is the script's own
-    exception in one line, if it raised one; `figures` are its plots as PNG.
+    `program` is None where whyfit watched part of a program that it did not start itself. `status`
+    is the exit status that plain Python would have given; `error` is the script's own exception in
+    one line, if it raised one, and `error_line` where in the script; `figures` are its plots as PNG.
     """
 
-    program: Program
+    program: Program | None
     fits: tuple[Fit, ...]
     status: int
     error: str | None
     interrupted: bool
     figures: tuple[bytes, ...]
     problems: tuple[str, ...]
+    error_line: int | None = None
 
 
 def load_script(path: str, arguments: Sequence[str]) -> Program:
@@ -99,9 +110,10 @@ def load_module(name: str, arguments: Sequence[str]) -> Program:
 def with_source(program: Program, source: str) -> Program:
     """The same program with another text."""
     content = source.encode()
-    return _compiled(
+    changed = _compiled(
         content, program.path, program.path, program.arguments, program.folder, program.spec
     )
+    return replace(changed, written=program.in_file)
 
 
 def _compiled(
@@ -144,23 +156,13 @@ def run(
     if seed is not None:
         random.seed(seed)
         np.random.seed(seed % 2**32)
-    if adapters is None:
-        adapters = [adapter() for adapter in ADAPTERS]
-    watch = Watch()
     with _as_main(program):
-        watch_seeds(session, watch)
         if not show:
             os.environ.setdefault("MPLBACKEND", "Agg")
-            _quiet_show(session, watch)
-        for adapter in adapters:
-            adapter.install(session)
         try:
-            status, error = _execute(program)
+            with watched(session, adapters, plots=not show):
+                status, error, line = _execute(program)
         finally:
-            guarded(session, "keeping the figures", lambda: _keep_figures(session))
-            for adapter in adapters:
-                adapter.remove()
-            watch.restore()
             _flush()
     return Captured(
         program,
@@ -169,8 +171,35 @@ def run(
         error,
         status == INTERRUPTED and error == "KeyboardInterrupt",
         tuple(session.figures),
-        tuple(session.problems),
+        (*dict.fromkeys(session.remarks), *session.problems),
+        line,
     )
+
+
+@contextmanager
+def watched(
+    session: Session, adapters: Sequence[Adapter] | None = None, *, plots: bool = False
+) -> Generator[None]:
+    """Watch all that is trained inside; afterwards the session holds it and all is as before.
+
+    With `plots` figures are kept instead of shown.
+    """
+    if adapters is None:
+        adapters = [adapter() for adapter in ADAPTERS]
+    watch = Watch()
+    watch_seeds(session, watch)
+    if plots:
+        _quiet_show(session, watch)
+    for adapter in adapters:
+        adapter.install(session)
+    try:
+        yield
+    finally:
+        if plots:
+            guarded(session, "keeping the figures", lambda: _keep_figures(session))
+        for adapter in adapters:
+            adapter.remove()
+        watch.restore()
 
 
 @contextmanager
@@ -202,19 +231,30 @@ def _as_given(program: Program) -> str:
     return program.path if relative.startswith("..") else relative
 
 
-def _execute(program: Program) -> tuple[int, str | None]:
+def _execute(program: Program) -> tuple[int, str | None, int | None]:
+    """Exit status, the exception in one line, and the line of the script that it came from."""
     namespace = sys.modules["__main__"].__dict__
     try:
         exec(program.code, namespace)
     except SystemExit as stop:
-        return _exit_status(stop.code), None
+        return _exit_status(stop.code), None, None
     except KeyboardInterrupt as stop:
         _show_as_python_would(stop)
-        return INTERRUPTED, "KeyboardInterrupt"
+        return INTERRUPTED, "KeyboardInterrupt", None
     except BaseException as error:
         _show_as_python_would(error)
-        return 1, f"{type(error).__name__}: {error}"
-    return 0, None
+        return 1, f"{type(error).__name__}: {error}", _line_in(program, error)
+    return 0, None, None
+
+
+def _line_in(program: Program, error: BaseException) -> int | None:
+    """The innermost line of the script on the way to an exception."""
+    lines = [
+        line
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == program.path
+    ]
+    return lines[-1] if lines else None
 
 
 def _exit_status(code: object) -> int:

@@ -73,6 +73,8 @@ class KerasAdapter:
             def note() -> None:
                 if place := calling_place():
                     self.created[id(instance)] = place
+                    if kwargs.get("decay"):
+                        session.remarks.append(_ignored_decay(kwargs["decay"], place))
 
             guarded(session, "watching a layer", note)
             return wrapped(*args, **kwargs)
@@ -147,6 +149,17 @@ class KerasAdapter:
         finally:
             recorder.warnings = tuple(str(each.message) for each in seen)
             guarded(session, "recording the fit", recorder.finish)
+
+
+def _ignored_decay(decay: Any, place: Place) -> str:
+    """Keras 3 takes `decay` and ignores it (keras/src/optimizers/base_optimizer.py); in Keras 2 the rate
+    was divided by 1 + decay x steps (keras/optimizers.py of 2.2).
+    """
+    return (
+        f"Line {place.line}: Keras 3 ignores decay={decay}: the learning rate did not fall. For a rate "
+        "that falls as in Keras 2 write learning_rate=keras.optimizers.schedules.InverseTimeDecay("
+        f"rate, 1, {decay}), or run with --compat."
+    )
 
 
 def choose_backend() -> str | None:

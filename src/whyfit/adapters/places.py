@@ -25,6 +25,9 @@ _NOT_THE_PERSONS = tuple(
     }
 )
 
+_CELL = "<ipython-input-"
+"""How IPython names a notebook's cell (IPython/core/compilerop.py); its text is in linecache."""
+
 _WRAPPERS = ("wrapt", "jaxtyping", "beartype")
 """Libraries whose frames only pass a call on."""
 
@@ -33,7 +36,7 @@ _WRAPPERS = ("wrapt", "jaxtyping", "beartype")
 def is_the_persons(filename: str) -> bool:
     """Whether a source file is the person's own, not a library's, Python's or ours."""
     if filename.startswith("<"):
-        return False
+        return filename.startswith(_CELL)
     return not os.path.realpath(filename).startswith(_NOT_THE_PERSONS)
 
 

@@ -9,8 +9,10 @@ optimizer steps, where weights are loaded into a module, or with the script.
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import wrapt
@@ -21,6 +23,7 @@ from whyfit.adapters.places import called_directly, calling_place
 from whyfit.adapters.torch_by_hand import HandWatch
 from whyfit.adapters.torch_draws import LARGEST_PLAIN, Drawn, Draws
 from whyfit.adapters.torch_graph import LossGraph, Outermost, first_leaf, read_loss
+from whyfit.adapters.torch_recipe import SET_BY_HAND
 from whyfit.adapters.torch_recorder import StepSeen, TorchRecorder
 from whyfit.adapters.watching import Watch, guarded, seed_wrapper
 from whyfit.records.fit import Place
@@ -49,6 +52,9 @@ MOST_DRAWS = 1000
 
 MOST_NODES = 200
 """Autograd nodes whose modules are remembered until a loss is seen; they keep their tensors alive."""
+DRAWN_BEFORE = (
+    "how start weights from before the watch were drawn is unknown (make the model inside)"
+)
 
 ACTIVATIONS = (
     "ReLU",
@@ -128,6 +134,8 @@ class TorchAdapter:
     def _hand_over(self, recorder: TorchRecorder) -> None:
         fit, problem = torch_fit.fit_of(self._session, recorder, self.places)
         if fit is not None:
+            if self._session.midway and fit.unsupported == SET_BY_HAND:
+                fit = replace(fit, unsupported=DRAWN_BEFORE)
             self._session.fits.append(fit)
         elif problem:
             self._session.problems.append(f"a training loop was not captured: {problem}")
@@ -172,6 +180,9 @@ class TorchAdapter:
             register_optimizer_step_post_hook(self._after_step),
         ]
         self._watch_modules()
+        if session.midway:  # optimizers may be older than the watch, and no loop by hand
+            kinds = (type(each) for each in gc.get_objects())  # isinstance would ask the objects
+            self._made += sum(issubclass(kind, torch.optim.Optimizer) for kind in kinds)
 
     def _note(self, what: str, work: Any) -> None:
         guarded(self._session, what, work)
@@ -390,6 +401,7 @@ class TorchAdapter:
         }
         recorder.before_first(
             any(id(p) in trained for group in optimizer.param_groups for p in group["params"])
+            or (self._session.midway and bool(optimizer.state))
         )
         if self._session.substitute is not None and not self._said_fast:
             self._said_fast = True

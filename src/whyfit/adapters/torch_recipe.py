@@ -17,6 +17,8 @@ from whyfit.adapters.torch_graph import LossGraph
 from whyfit.records.recipe import DenseLayer, Initializer, Optimizer
 from whyfit.records.schedule import Schedule
 
+SET_BY_HAND = "start weights that the script sets by hand are not supported"
+
 MOST_TABLE = 5000
 """Entries of a schedule written down rate by rate."""
 
@@ -39,7 +41,7 @@ def dense_layers(
         if each.bias is not None:
             bias = _initializer_of(each.bias, starts, drawn, (inputs, units), bias=True)
         if "unknown" in (kernel.name, bias.name):
-            reason = "start weights that the script sets by hand are not supported"
+            reason = SET_BY_HAND
         layers.append(
             DenseLayer(
                 units, each.activation, each.bias is not None, kernel, bias, dropout=each.dropout

@@ -2,6 +2,7 @@
 
 whyfit run [options] script.py [args...]     options end at the script
 whyfit explain RULE | rules | report FILE.json | check FILE.json | compare A.json B.json
+whyfit fix FILE.json [N] [--apply]
 whyfit ledger list | show N | export FILE [N...] | clear N...
 """
 
@@ -13,11 +14,11 @@ import sys
 from collections.abc import Sequence
 
 from whyfit._version import __version__
-from whyfit.cli import check, compare, ledger, report, rules, run
+from whyfit.cli import check, compare, fix, ledger, report, rules, run
 from whyfit.cli.streams import complain
 from whyfit.errors import ScriptSyntaxError, WhyfitError
 
-COMMANDS = (run, rules, report, compare, check, ledger)
+COMMANDS = (run, rules, report, compare, check, fix, ledger)
 """Modules of commands, in the order in which help lists them; each has `add`."""
 
 USAGE = 2

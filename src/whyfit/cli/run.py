@@ -20,7 +20,8 @@ from whyfit.cli import streams
 from whyfit.cli.files import check_writable, write
 from whyfit.cli.streams import complain
 from whyfit.cli.values import Commands, arm, factors, place_name, positive, some, whole
-from whyfit.diagnose import Options, diagnose
+from whyfit.compat import in_modern_spelling, old_spellings
+from whyfit.diagnosing import Options, diagnose
 from whyfit.errors import UsageError, WhyfitError
 from whyfit.fast import EngineSubstitute
 from whyfit.ledger.connection import customary_place
@@ -108,6 +109,9 @@ def add(commands: Commands) -> None:
     run.add_argument("--json", metavar="FILE", help="where to write the JSON file")
     run.add_argument("--html", metavar="FILE", help="where to write the HTML file")
     run.add_argument("--no-study", action="store_true", help="measure only, retrain nothing")
+    run.add_argument(
+        "--compat", action="store_true", help="read spellings of Keras 1 and 2 as they were meant"
+    )
     run.add_argument("--show", action="store_true", help="let the script open its plot windows")
     run.add_argument("--strict", action="store_true", help="exit with 70 where whyfit itself fails")
     run.add_argument("--color", choices=("auto", "always", "never"), default="auto")
@@ -120,7 +124,7 @@ def add(commands: Commands) -> None:
 
 def run_command(options: argparse.Namespace) -> int:
     """Run a script, diagnose its fits, write the files, print the answer."""
-    program = _program(options)
+    program, changes = in_modern_spelling(_program(options), rewrite=options.compat)
     json_path, html_path = _output_paths(options, program)
     for path in (json_path, html_path):
         check_writable(path)
@@ -135,10 +139,14 @@ def run_command(options: argparse.Namespace) -> int:
     began = time.monotonic()
     captured = capture.run(program, session, seed=options.seed, show=options.show)
     script_seconds = time.monotonic() - began
+    hint, notes = old_spellings(captured, changes, rewritten=options.compat)
     try:
         if not captured.fits:
-            complain(_no_fit(captured))
+            complain(hint or _no_fit(captured))
             return captured.status
+        if hint:
+            complain(hint)
+        captured = replace(captured, problems=(*notes, *captured.problems))
         with _ledger(options, progress) as ledger, _place(options) as place:
             asked = replace(
                 _options(options, script_seconds, progress), ledger=ledger, executor=place

@@ -22,10 +22,11 @@ def gather(fit: Fit) -> Evidence:
     rows = activity.few_rows(x)
     few, few_y = x[rows], y[rows]
     low, high = float(x[:, 0].min()), float(x[:, 0].max())
+    shape = start or end
     traceable = (
-        start is not None
-        and start.inputs == 1
-        and all(layer.activation.piecewise_linear for layer in start.layers)
+        shape is not None
+        and shape.inputs == 1
+        and all(layer.activation.piecewise_linear for layer in shape.layers)
     )
     data = data_measures(x, y)
     history = fit.weight_history
@@ -54,6 +55,12 @@ def gather(fit: Fit) -> Evidence:
     return replace(evidence, not_measured=_not_measured(evidence, traceable))
 
 
+ABOUT_THE_START = (
+    "units-dead-at-start, units-died-in-training, units-saturated, units-start-identical, "
+    "hinges-share-one-point, hinges-outside-data, vanishing-gradient, learning-rate-too-low"
+)
+"""Rules that look at start weights, or at how they moved; a test holds the list to the rules."""
+
 AFFORDABLE = 2e8
 """Samples x weights up to which gradients are taken over all the data; beyond, over a selection."""
 
@@ -79,10 +86,17 @@ def _not_measured(evidence: Evidence, traceable: bool) -> tuple[str, ...]:
     """What could not be measured and why, with the rules that therefore could not look."""
     fit = evidence.fit
     said = []
-    if fit.start is None:
+    shape = fit.start or fit.end
+    if shape is None:
         said.append(f"units and hinges: {fit.unsupported or 'the weights are unknown'}")
-    elif not traceable:
-        one = fit.start.inputs == 1
+    elif fit.start is None:
+        said.append(f"{ABOUT_THE_START}: the start weights are unknown")
+    if not fit.history.get("loss"):
+        said.append(
+            "training-too-short, learning-rate-too-high, loss-diverged: no losses are known"
+        )
+    if shape is not None and not traceable:
+        one = shape.inputs == 1
         said.append(f"hinges: needs {'a piecewise-linear activation' if one else 'one input'}")
     if evidence.capacity is None:
         said.append("capacity: needs one input, hidden ReLU layers with biases and a linear output")

@@ -54,7 +54,7 @@ class Diagnosis:
     `status` is the script's own exit status; `notes` what the person should know about the capture;
     `command` the command line that made the diagnosis, empty if there was none; `work` how many fits
     the engine `trained` and how many came `from_ledger`. Seconds and work tell how the rest was got,
-    which depends on neither.
+    which depends on neither. `source_sha256` is that of the text in the script's file.
     """
 
     script: str
@@ -67,3 +67,4 @@ class Diagnosis:
     seconds: Mapping[str, float] = field(default_factory=dict)
     command: str = ""
     work: Mapping[str, int] = field(default_factory=dict)
+    source_sha256: str = ""

@@ -46,6 +46,12 @@ def figures(panel: FitPanel, prefix: str) -> dict[str, Figure]:
     return {name: figure for name, figure in made if figure.svg and figure.caption}
 
 
+def figure_of_fit(panel: FitPanel, prefix: str) -> Figure | None:
+    """Target, fit and residual alone, or None where there is no curve."""
+    _name, figure = _fit(panel, prefix)
+    return figure if figure.svg and figure.caption else None
+
+
 Named = tuple[str, Figure]
 
 

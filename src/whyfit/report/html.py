@@ -75,6 +75,29 @@ class Drawn:
 def render(report: Report) -> str:
     """The whole page. The same report gives the same bytes."""
     report = clipped(report)
+    script = resource("report.js")
+    return (
+        templates()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            fits=[_drawn(panel, at) for at, panel in enumerate(report.fits[:MOST_FITS])],
+            left_out=max(0, len(report.fits) - MOST_FITS),
+            plots=[(base64.b64encode(each.png).decode(), each) for each in report.figures],
+            marks=STATUS_MARKS,
+            answers=ANSWER_WORDS,
+            sketch=sketch,
+            bar=bar,
+            in_order=_in_order,
+            style=Markup(resource("report.css")),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+def templates() -> jinja2.Environment:
+    """The templates of the page and of its parts, with their filters; all text is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("whyfit.report", "templates"),
         autoescape=True,
@@ -88,24 +111,11 @@ def render(report: Report) -> str:
     )
     filters["without_answer"] = without_answer
     filters["again"] = again
-    script = _resource("report.js")
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        fits=[_drawn(panel, at) for at, panel in enumerate(report.fits[:MOST_FITS])],
-        left_out=max(0, len(report.fits) - MOST_FITS),
-        plots=[(base64.b64encode(each.png).decode(), each) for each in report.figures],
-        marks=STATUS_MARKS,
-        answers=ANSWER_WORDS,
-        sketch=sketch,
-        bar=bar,
-        in_order=_in_order,
-        style=Markup(_resource("report.css")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
+    return environment
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """The text of a file beside the templates."""
     return resources.files("whyfit.report").joinpath("templates", name).read_text("utf-8").strip()
 
 

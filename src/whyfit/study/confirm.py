@@ -108,7 +108,7 @@ def make_fix(program: Program | None, fit: Fit, recipe: Recipe, changes: Arm) ->
     if patched.source is None:
         words = tuple(_in_words(change, fit, recipe) for change in changes)
         return Fix(changes, "promising", None, (*words, *patched.words))
-    diff = patches.unified_diff(program.source, patched.source, patches.shown_path(program.path))
+    diff = patches.unified_diff(program.in_file, patched.source, patches.shown_path(program.path))
     return Fix(changes, "promising", diff, ())
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from whyfit.engine import lanes
+from whyfit.engine.initializers import draw
 from whyfit.ledger.ledger import Page
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array
@@ -18,16 +19,24 @@ from whyfit.study.workers.block import Data
 REPLICATES = 64
 """With as many draws from one distribution, the next falls outside their range once in 33 times."""
 
+NEW_STARTS = 256
+"""Where the start is unknown: ends differ by start, and rare ones must not look like a mistake."""
+
 WIDEN = 0.25
 """Share of the range added on both sides, so that once in 33 becomes rare for the tails seen."""
 
 SLACK = 0.02
 """Relative difference that rounding alone may make in float32 after some thousand steps."""
 
+TINY = 1e-6
+"""Unexplained variance below which float32 cannot tell fits apart."""
+
 
 def replay(fit: Fit, seed: int, page: Page | None = None) -> Replay:
     """Train from the captured start, each replicate in an order of its own."""
     recipe, observed = fit.recipe, fit.unexplained_variance
+    if recipe is not None and fit.start is None and fit.unsupported is None:
+        return _from_new_starts(fit, recipe, seed, page or Page.blank())
     if recipe is None or fit.start is None:
         return Replay("not-run", observed, None, reason=fit.unsupported or "no start weights")
     if fit.engine_trained:
@@ -45,8 +54,51 @@ def replay(fit: Fit, seed: int, page: Page | None = None) -> Replay:
         (shortened, Data.of(fit.x, fit.y).digest, start.tobytes(), seed),
         lambda: _errors(shortened, fit, np.tile(start, (replicates, 1)), seed),
     )
+    return _compared(fit, errors, replicates)
+
+
+def _from_new_starts(fit: Fit, recipe: Recipe, seed: int, page: Page) -> Replay:
+    """Where the start is unknown: whether training from new starts ends anywhere like this fit.
+
+    That is a weaker check. It tells when the training assumed is not the one that made the model.
+    """
+    errors = memory.remembered(
+        page,
+        "replay",
+        "[]",
+        NEW_STARTS,
+        (recipe, Data.of(fit.x, fit.y).digest, "new starts", seed),
+        lambda: _errors(recipe, fit, draw(recipe, seed, 0, NEW_STARTS), seed),
+    )
+    observed, ends = fit.unexplained_variance, _ends(fit, errors)
+    finite = ends[np.isfinite(ends)]
+    interval = None
+    if len(finite):
+        # Ends of different starts span decades, so the range is widened on a log scale.
+        low, high = float(finite.min()), float(finite.max())
+        ratio = (high / max(low, TINY)) ** WIDEN * (1.0 + SLACK)
+        interval = Interval(low / ratio - TINY, high * ratio + TINY)
+    if not np.isfinite(observed):
+        inside = len(finite) < len(ends)
+    else:
+        inside = interval is not None and interval.low <= observed <= interval.high
+    if inside:
+        reason = "from new starts, since those of the fit are unknown"
+        return Replay("reproduced", observed, interval, NEW_STARTS, reason)
+    reason = (
+        "training from new starts as assumed ends elsewhere: check optimizer, epochs, batch size "
+        "and data"
+    )
+    return Replay("differs", observed, interval, NEW_STARTS, reason)
+
+
+def _ends(fit: Fit, errors: Array) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
-        ends = errors / np.mean((fit.y - fit.y.mean(axis=0)) ** 2)
+        return errors / np.mean((fit.y - fit.y.mean(axis=0)) ** 2)
+
+
+def _compared(fit: Fit, errors: Array, replicates: int) -> Replay:
+    observed, ends = fit.unexplained_variance, _ends(fit, errors)
     if not np.all(np.isfinite(ends)) or not np.isfinite(observed):
         alike = np.isfinite(observed) == np.all(np.isfinite(ends)) or (
             not np.isfinite(observed) and not np.all(np.isfinite(ends))
@@ -54,7 +106,7 @@ def replay(fit: Fit, seed: int, page: Page | None = None) -> Replay:
         return Replay("reproduced" if alike else "differs", observed, None, replicates)
     low, high = float(ends.min()), float(ends.max())
     margin = WIDEN * (high - low)
-    interval = Interval(low - margin - SLACK * low - 1e-6, high + margin + SLACK * high + 1e-6)
+    interval = Interval(low - margin - SLACK * low - TINY, high + margin + SLACK * high + TINY)
     inside = interval.low <= observed <= interval.high
     return Replay("reproduced" if inside else "differs", observed, interval, replicates)
 

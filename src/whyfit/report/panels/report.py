@@ -35,7 +35,8 @@ class Report:
     """The whole report: what the JSON file holds.
 
     `command` is what made it, empty if unknown. `seconds` and `work` (fits the engine `trained`, fits
-    that came `from_ledger`) say how it was made; nothing else depends on that.
+    that came `from_ledger`) say how it was made; nothing else depends on that. `script_sha256` is that
+    of the script's text, by which `whyfit fix` knows it again.
     """
 
     schema_version: int
@@ -50,6 +51,7 @@ class Report:
     command: str = ""
     figures: tuple[FigurePanel, ...] = ()
     work: dict[str, int] = field(default_factory=dict)
+    script_sha256: str = ""
 
 
 def make_report(diagnosis: Diagnosis, shown_script: str) -> Report:
@@ -68,6 +70,7 @@ def make_report(diagnosis: Diagnosis, shown_script: str) -> Report:
         diagnosis.command,
         figures,
         dict(diagnosis.work),
+        diagnosis.source_sha256,
     )
     return clipped(report)
 

@@ -6,10 +6,13 @@ script -- capture --> Fit -- gather --> Evidence -- rules --> Findings -- conduc
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from whyfit import rules
 from whyfit._version import __version__
@@ -33,6 +36,9 @@ from whyfit.study.workers.crew import Place
 
 MOST_SAMPLED, BASELINE_SAMPLES = 8, 32
 
+MOST_STUDIED = 3
+"""Fits of one script that are retrained each; of more only the worst is."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -48,29 +54,58 @@ class Options:
     retrain: bool = True
     executor: Executor | Place | None = None
     ledger: Ledger = field(default_factory=Ledger.nowhere)
+    why_not: str = "no retraining was asked for"
     report: Report = lambda _progress: None
 
 
 def diagnose(captured: Captured, options: Options = Options()) -> Diagnosis:
-    """Diagnose every fit of a captured script."""
-    fits = tuple(
-        diagnose_fit(fit, options, captured.program, index)
-        for index, fit in enumerate(captured.fits)
+    """Diagnose every fit of a captured script; of more than a few only the worst is retrained."""
+    fits, studied = captured.fits, _studied(captured.fits)
+    left = replace(options, retrain=False, why_not=_only_the_worst(fits, studied))
+    diagnosed = tuple(
+        diagnose_fit(fit, options if at in studied else left, captured.program, at)
+        for at, fit in enumerate(fits)
     )
     return Diagnosis(
-        script=captured.program.path,
+        script=captured.program.path if captured.program else _file(fits),
         status=captured.status,
         error=captured.error,
-        fits=fits,
+        fits=diagnosed,
         notes=captured.problems,
         figures=captured.figures,
-        environment=environment(captured.fits),
-        seconds={"confirmation": sum(each.confirmation_seconds for each in fits)},
+        source_sha256=_digest(captured.program),
+        environment=environment(fits),
+        seconds={"confirmation": sum(each.confirmation_seconds for each in diagnosed)},
         work={
-            name: sum(each.work.get(name, 0) for each in fits)
+            name: sum(each.work.get(name, 0) for each in diagnosed)
             for name in ("trained", "from_ledger")
         },
     )
+
+
+def _studied(fits: tuple[Fit, ...]) -> set[int]:
+    """The fits to retrain: all of a few, the worst of many; a fit whose error is unknown is no worst."""
+    if len(fits) <= MOST_STUDIED:
+        return set(range(len(fits)))
+    left = [fit.unexplained_variance for fit in fits]
+    able = [at for at, fit in enumerate(fits) if not np.isnan(left[at]) and not fit.unsupported]
+    return {max(able, key=lambda at: left[at])} if able else set()
+
+
+def _only_the_worst(fits: tuple[Fit, ...], studied: set[int]) -> str:
+    if not studied:
+        return f"none of the {len(fits)} fits can be retrained"
+    at = min(studied)
+    where = f"fit {at + 1} (line {fits[at].place.line})"
+    return f"of {len(fits)} fits only the worst, {where}, is retrained"
+
+
+def _digest(program: Program | None) -> str:
+    return hashlib.sha256(program.in_file.encode()).hexdigest() if program else ""
+
+
+def _file(fits: tuple[Fit, ...]) -> str:
+    return fits[0].place.file if fits else "<unknown>"
 
 
 def diagnose_fit(
@@ -90,7 +125,7 @@ def diagnose_fit(
         page = _page(fit, options, criterion.tolerance)
         replayed = _replayed(fit, options, page)
         if replayed.status == "differs":
-            obstacle = "the engine does not reproduce this fit"
+            obstacle = replayed.reason or "the engine does not reproduce this fit"
         else:
             study = conduct(
                 evidence,
@@ -134,7 +169,7 @@ def why_not_studied(evidence: Evidence, options: Options) -> str | None:
     if fit.recipe is None or fit.unsupported:
         return fit.unsupported or "the network is not a chain of dense layers"
     if not options.retrain:
-        return "no retraining was asked for"
+        return options.why_not
     if evidence.data.target_is_constant:
         return "the target is constant: there is nothing to explain"
     return lanes.why_unsupported(fit.recipe)

@@ -1,0 +1,88 @@
+"""Many fits of one script as a table: what tells them apart, and how well each fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from whyfit.report.panels.conclusions import number
+from whyfit.report.panels.fit import FitPanel
+from whyfit.report.panels.report import Report
+
+MOST_WHOLE = 3
+"""Fits that are told in full; of more only the one that was retrained, the worst."""
+
+MOST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class FitTable:
+    """Cells of a table of fits; `worst` is the index of the fit to tell in full, or None.
+
+    `left_out` rows are not in it: those of the fits that fit best are the first to go.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    worst: int | None
+    left_out: int = 0
+
+
+COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...] = (
+    ("optimizer", lambda recipe: recipe["optimizer"]["name"]),
+    ("rate", lambda recipe: number(recipe["optimizer"]["learning_rate"])),
+    ("batch", lambda recipe: recipe["batch_size"]),
+    ("epochs", lambda recipe: recipe["epochs"]),
+    ("loss", lambda recipe: recipe["loss"]),
+    ("start", lambda recipe: recipe["layers"][0]["kernel_initializer"]["name"]),
+)
+"""Parts of a recipe that loops over settings usually change; shown where they differ."""
+
+
+def fit_table(report: Report) -> FitTable | None:
+    """The table of a report with more fits than can be told one by one, or None."""
+    fits = report.fits
+    if len(fits) <= MOST_WHOLE:
+        return None
+    cells = [_settings(panel) for panel in fits]
+    names = [name for name, _read in COLUMNS if len({each.get(name, "–") for each in cells}) > 1]
+    places = len({panel.line for panel in fits}) > 1
+    head = ("fit", *(["line"] if places else []), "network", *names, "unexplained")
+    kept = _kept(fits)
+    rows = tuple(
+        (
+            str(at + 1),
+            *([str(fits[at].line)] if places else []),
+            fits[at].network.summary,
+            *(cells[at].get(name, "–") for name in names),
+            _left(fits[at]),
+        )
+        for at in kept
+    )
+    return FitTable(head, rows, _worst(fits), len(fits) - len(kept))
+
+
+def _settings(panel: FitPanel) -> dict[str, str]:
+    recipe = panel.recipe
+    return {name: str(read(recipe)) for name, read in COLUMNS} if recipe else {}
+
+
+def _left(panel: FitPanel) -> str:
+    left = panel.unexplained_variance
+    if left is None:
+        return "not finite"
+    return number(left) + (" ✓" if left <= panel.criterion.tolerance else "")
+
+
+def _kept(fits: tuple[FitPanel, ...]) -> list[int]:
+    def left(at: int) -> float:
+        value = fits[at].unexplained_variance
+        return float("inf") if value is None else value
+
+    return sorted(sorted(range(len(fits)), key=left, reverse=True)[:MOST_ROWS])
+
+
+def _worst(fits: tuple[FitPanel, ...]) -> int | None:
+    """The fit that was retrained; the diagnosis chose it."""
+    return next((at for at, panel in enumerate(fits) if panel.plan is not None), None)
