@@ -78,7 +78,6 @@ NOT_CONFIRMED = {
     "noise-floor-reached": "nothing is broken",
     "outside-training-range": "no change of the training helps",
     "plot-order": "the fit is good",
-    "regularised-too-hard": "the engine has no penalties yet",
     "seed-does-not-seed-weights": "says why runs differ, not why this one looks as it does",
     "target-broadcast": "the engine always compares matching pairs",
     "target-jumps": "no change of the recipe takes the jump away",

@@ -3,6 +3,8 @@ between selection and confirmation."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
 from whyfit.records.study import FrameworkRuns, Outcomes, Study, arm
 from whyfit.rules import findings
-from whyfit.study import confirm, factors
+from whyfit.study import confirm, factors, verdict
 from whyfit.study.conduct import StudyOptions, conduct
 from whyfit.study.confirm import rank
 from whyfit.study.judge import minimal_sets
@@ -230,3 +232,25 @@ def test_a_fix_is_verified_by_the_frameworks_own_runs(runs, successes, engine, s
         arm(TANH), "confirmation", np.where(np.arange(64) < engine, 0.0, 1.0), np.zeros(64), 0.05
     )
     assert confirm._status(FrameworkRuns(runs, successes), outcomes) == status
+
+
+def test_a_new_optimizer_brings_its_own_rate():
+    """A tenth of an SGD rate of 0.2, beside Adam, would be a rate seven times Adam's usual one."""
+    assert not factors.compatible(
+        Change("optimizer", "adam(0.003)"), Change("learning_rate", "0.02")
+    )
+    assert factors.compatible(Change("optimizer", "adam(0.003)"), Change("epochs", "20"))
+
+
+def test_a_run_that_most_starts_equal_is_not_lucky():
+    x, y = sine(100)
+    fit = fit_of(recipe(epochs=2), x, y)
+    evidence = gather(replace(fit, predictions=y))
+    plan = make_plan(evidence, (), fit.recipe, budget=1.0)
+    for rate, status in ((0.62, "undecided"), (0.2, "confirmed"), (0.95, "refuted")):
+        laboratory = Laboratory(fit, fit.recipe, plan)
+        good = np.arange(512) < rate * 512
+        laboratory._blocks[(), "confirmation"] = [
+            np.stack([np.where(good, 0.0, 1.0), np.full(512, 4.0)])
+        ]
+        assert verdict.luck(laboratory, evidence).status == status

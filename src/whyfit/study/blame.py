@@ -8,7 +8,7 @@ from whyfit.records.study import Answer, Blamed, Comparison, arm
 from whyfit.study import factors
 from whyfit.study.judge import Judged, does_not_help
 from whyfit.study.run import Laboratory
-from whyfit.study.tested import effects_of, helps_elsewhere, open_question
+from whyfit.study.tested import effects_of, helps_elsewhere, open_question, stays_finite
 from whyfit.study.words import (
     alone_only,
     converse_sentence,
@@ -78,6 +78,10 @@ def _answer(
         proof = (
             f"size is not the limit, {size.bends} units can reach {size.witness:.3g} unexplained; "
         )
+    tamed = stays_finite(laboratory, changes)
+    if tamed is not None and not any(each.interval.low > 0.0 for each in tested):
+        sentence = f"In part: {phrase(tamed)} keeps the training from diverging, but "
+        return answer("helps", sentence + f"{moves(laboratory, tested[0])}.", *tested)
     if all(does_not_help(each) for each in tested):
         elsewhere = helps_elsewhere(laboratory, changes)
         if elsewhere is not None:
