@@ -308,9 +308,9 @@ def summary(outcomes: list[Outcome]) -> str:
     found = sum(each.found for each in failed)
     wrong = sum(bool(each.wrong) for each in failed)
     return (
-        f"{len(outcomes)} faults were planted; {len(outcomes) - len(failed)} do not make the fit fail. Of "
-        f"the other {len(failed)} the planted cause is confirmed in {found} ({found / len(failed):.1%}), "
-        f"and something else in {wrong} ({wrong / len(failed):.1%})."
+        f"{len(outcomes)} faults were planted; {len(outcomes) - len(failed)} do not make the fit fail. "
+        f"Of the other {len(failed)} the planted cause is confirmed in {found} "
+        f"({found / len(failed):.1%}), and something else in {wrong} ({wrong / len(failed):.1%})."
     )
 
 
@@ -353,9 +353,10 @@ def told(outcome: Outcome) -> str:
 
 TEXT = """# Planted faults
 
-`python benchmarks/planted_faults.py --page` wrote this page. {count} recipes that fit their function well ({recipes}; inputs in
-[-1, 1], targets standardised) are spoilt with one fault each, trained by the engine, and put through
-measure, rules and study. A fault that does not make the fit fail is no fault and is left out.
+`python benchmarks/planted_faults.py --page` wrote this page. {count} recipes that fit their
+function well ({recipes}; inputs in [-1, 1], targets standardised) are spoilt with one fault each,
+trained by the engine, and put through measure, rules and study. A fault that does not make the
+fit fail is no fault and is left out.
 
 {summary}
 
@@ -363,9 +364,9 @@ measure, rules and study. A fault that does not make the fit fail is no fault an
 |---|---|---|---|---|---|
 {rows}
 
-A fault has more than one name where a rule speaks of what it does (targets of a thousand are, to Adam, steps a
-thousand times too small; equal units bend at one point). Any other confirmed cause counts as
-wrong, also where the change it names does mend the fit.
+A fault has more than one name where a rule speaks of what it does (targets of a thousand are, to
+Adam, steps a thousand times too small; equal units bend at one point). Any other confirmed cause
+counts as wrong, also where the change it names does mend the fit.
 
 What went wrong:
 
@@ -373,18 +374,19 @@ What went wrong:
 
 ## What the first run showed to be wrong
 
-The cause was found nearly always, and beside it, in every fourth fit, something else was confirmed: with
-start weights of 30, for example, a sigmoid and ten times the learning rate together made up for them, so that
-training was called too short. Two free changes make up for nearly any fault. Since then only the smallest sets
-made of *proposed* changes accuse (see [how we know](how-we-know.md)).
+The cause was found nearly always, and beside it, in every fourth fit, something else was
+confirmed: with start weights of 30, for example, a sigmoid and ten times the learning rate
+together made up for them, so that training was called too short. Two free changes make up for
+nearly any fault. Since then only the smallest sets made of *proposed* changes accuse (see [how we
+know](how-we-know.md)).
 
-It also showed replicates that end alike because they share the order of their data: of twelve groups of 16
-three had no success and four 11 to 14. Since then a replicate has an order of its own wherever that is
-affordable, and groups that differ too much are told.
+It also showed replicates that end alike because they share the order of their data: of twelve
+groups of 16 three had no success and four 11 to 14. Since then a replicate has an order of its
+own wherever that is affordable, and groups that differ too much are told.
 
-The names *hinges-share-one-point* of equal start weights, *hinges-outside-data* of dead units, *units-dead-at-start* of
-inputs + 20 and *learning-rate-too-low* of targets x 1000 were added after the first run, each for being the
-same fault in other words.
+The names *hinges-share-one-point* of equal start weights, *hinges-outside-data* of dead units,
+*units-dead-at-start* of inputs + 20 and *learning-rate-too-low* of targets x 1000 were added
+after the first run, each for being the same fault in other words.
 """
 
 

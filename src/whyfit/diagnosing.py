@@ -132,6 +132,7 @@ def diagnose_fit(
                 findings,
                 fit.recipe,
                 options.study,
+                source=program.source if program else None,
                 executor=options.executor,
                 report=options.report,
                 page=page,

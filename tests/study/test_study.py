@@ -17,7 +17,7 @@ from whyfit.rules import findings
 from whyfit.study import confirm, factors, verdict
 from whyfit.study.conduct import StudyOptions, conduct
 from whyfit.study.confirm import rank
-from whyfit.study.judge import minimal_sets
+from whyfit.study.judge import counting_sets, minimal_sets
 from whyfit.study.plan import make_plan
 from whyfit.study.replay import replay
 from whyfit.study.run import Laboratory
@@ -214,6 +214,22 @@ def test_a_smaller_set_makes_a_larger_one_needless():
     # Tanh alone does what the activation can do; what findings propose is kept all the same.
     assert minimal_sets(sufficient, {LEAKY, HE_UNIFORM}) == [arm(TANH), arm(LEAKY, HE_UNIFORM)]
     assert minimal_sets([arm(LEAKY, RATE)], set()) == [arm(LEAKY, RATE)]
+
+
+def test_what_makes_up_for_a_fault_accuses_nobody():
+    proposed = {HE_UNIFORM, RATE}
+    spread = Change("bias_initializer", "spread")
+    # One proposed change surely mends all: neither the pair of others nor a mixed one says why.
+    minimal = [arm(HE_UNIFORM), arm(TANH, RATE), arm(RATE, spread)]
+    assert counting_sets(minimal, [arm(HE_UNIFORM)], {*proposed, spread}) == [arm(HE_UNIFORM)]
+    # One that works by a hair does not silence the larger repair.
+    assert arm(RATE, spread) in counting_sets(minimal, [], {*proposed, spread})
+    # A change that nobody proposed goes round the faults and is offered; the two faults count still.
+    minimal = [arm(TANH), arm(HE_UNIFORM, RATE), arm(LEAKY, RATE)]
+    assert counting_sets(minimal, minimal, proposed) == [arm(TANH), arm(HE_UNIFORM, RATE)]
+    # Without any repair the smallest sets are all there is to go by.
+    minimal = [arm(LEAKY, RATE), arm(TANH, spread)]
+    assert counting_sets(minimal, minimal, proposed) == minimal
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import BASELINE, Arm, Plan, Study
-from whyfit.study import asked, blame, judge, offer, orders, verdict
+from whyfit.study import alternatives, asked, blame, judge, offer, orders, verdict
+from whyfit.study.alternatives import Alternative
 from whyfit.study.plan import DEFAULT_BUDGET, make_plan
 from whyfit.study.run import Laboratory, Report
 from whyfit.study.search import search
@@ -40,15 +41,18 @@ def conduct(
     recipe: Recipe,
     options: StudyOptions,
     *,
+    source: str | None = None,
     executor: Executor | Place | None = None,
     report: Report = lambda _progress: None,
     page: Page | None = None,
 ) -> Study:
     """Retrain until every suspected cause is decided or the budget is spent.
 
-    Replicates run on `executor` (default: on this machine's cores); what `page` knows is not trained
-    again. Neither changes the result.
+    `source` is the script; what its author left commented out in it is tried as well. Replicates run
+    on `executor` (default: on this machine's cores); what `page` knows is not trained again. Neither
+    changes the result.
     """
+    left = alternatives.read(source, evidence.fit, recipe) if source else ()
     plan = make_plan(
         evidence,
         findings,
@@ -57,17 +61,23 @@ def conduct(
         budget=options.budget,
         seed=options.seed,
         kept=options.kept,
+        alternatives=left,
     )
     laboratory = Laboratory(evidence.fit, recipe, plan, executor, report, page or Page.blank())
     try:
         if options.arms:
             return _asked(laboratory, findings, plan, options)
-        return conduct_in(laboratory, evidence, findings)
+        return conduct_in(laboratory, evidence, findings, left)
     finally:
         laboratory.close()
 
 
-def conduct_in(laboratory: Laboratory, evidence: Evidence, findings: tuple[Finding, ...]) -> Study:
+def conduct_in(
+    laboratory: Laboratory,
+    evidence: Evidence,
+    findings: tuple[Finding, ...],
+    left: tuple[Alternative, ...] = (),
+) -> Study:
     """The study in a laboratory that is ready: its plan, its seeds and its way of training."""
     plan = laboratory.plan
     succeeded = evidence.fit.unexplained_variance <= plan.criterion.tolerance
@@ -76,7 +86,7 @@ def conduct_in(laboratory: Laboratory, evidence: Evidence, findings: tuple[Findi
         lucky = verdict.luck(laboratory, evidence)
         if succeeded or lucky.status == "confirmed":
             return _baseline_only(laboratory, evidence, findings, plan)
-        return _full(laboratory, evidence, findings, plan)
+        return _full(laboratory, evidence, findings, left)
     except Interrupted as reason:
         note = f"{reason}; nothing was decided"
         return Study(
@@ -129,23 +139,27 @@ def _asked(
 
 
 def _full(
-    laboratory: Laboratory, evidence: Evidence, findings: tuple[Finding, ...], plan: Plan
+    laboratory: Laboratory,
+    evidence: Evidence,
+    findings: tuple[Finding, ...],
+    left: tuple[Alternative, ...],
 ) -> Study:
     found = search(laboratory)
     judged = judge.judge(laboratory, found)
+    tried = offer.try_alternatives(laboratory, left)
     surest = offer.sharpen(laboratory, judged.sets)
     values = judge.factorial(laboratory, judged)
     smallest = min((len(held) for held in judged.representatives), default=0)
     control = judge.random_changes(laboratory, smallest) if smallest else None
     return Study(
-        plan,
+        laboratory.plan,
         laboratory.everything(),
         judged.sets,
         verdict.causes(laboratory, judged, evidence, findings),
         blame.blamed(laboratory, judged, evidence),
         values,
         control,
-        (*judged.notes, *surest, *_clustered(laboratory)),
+        (*tried, *judged.notes, *surest, *_clustered(laboratory)),
         _work(laboratory),
     )
 

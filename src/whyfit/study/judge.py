@@ -170,7 +170,8 @@ def _sufficient_sets(laboratory: Laboratory, related: tuple[Arm, ...]) -> tuple[
     sufficient = [changes for changes in related if _rate(laboratory, changes) >= target]
     proposed = set(laboratory.plan.proposed)
     minimal = minimal_sets(sufficient, proposed)
-    counting = counting_sets(minimal, proposed)
+    sure = [each for each in minimal if _surely_works(laboratory, each)]
+    counting = counting_sets(minimal, sure, proposed)
     ranked = sorted(
         sufficient, key=lambda changes: (len(changes), -_rate(laboratory, changes), changes)
     )
@@ -194,25 +195,31 @@ def minimal_sets(sufficient: list[Arm], proposed: set[Change]) -> list[Arm]:
     return [changes for changes in sufficient if not needless(changes, sufficient, proposed)]
 
 
-def counting_sets(minimal: list[Arm], proposed: set[Change]) -> list[Arm]:
-    """The minimal sets that say why the fit failed.
+def counting_sets(minimal: list[Arm], sure: list[Arm], proposed: set[Change]) -> list[Arm]:
+    """The minimal sets that say why the fit failed; `sure` are those whose interval clears the target.
 
-    A *repair* is made of nothing but changes that findings propose. The smallest repairs count, if they
-    have at most one change more than the smallest set of any kind: that much a change of another sort,
-    such as a smooth activation, may save by going round the faults. Of the other sets the smallest
-    count where no repair is as small, or where they hold no proposed change, so that they accuse
-    nobody. With two free changes nearly any fault can be made up for, and what helps to make up for
-    it is not why the fit failed (docs/planted-faults.md).
+    A *repair* is made of nothing but changes that findings propose. Repairs count that have at most
+    one change more than the smallest set of any kind (that much a change of another sort, such as a
+    smooth activation, may save by going round the faults), unless a smaller repair surely works. Of
+    the other sets the smallest count where no repair is as small, or where they hold no proposed
+    change, so that they accuse nobody. With two free changes nearly any fault can be made up for, and
+    what helps to make up for it is not why the fit failed (docs/planted-faults.md).
     """
     fewest = min((len(changes) for changes in minimal), default=0)
     repairs = [changes for changes in minimal if proposed >= set(changes)]
-    repair = min((len(changes) for changes in repairs), default=99)
+    smallest = min((len(changes) for changes in repairs), default=99)
+    surely = min((len(changes) for changes in repairs if changes in sure), default=99)
     return [
         changes
         for changes in minimal
-        if (changes in repairs and len(changes) == repair <= fewest + 1)
-        or (len(changes) == fewest and (fewest < repair or not proposed & set(changes)))
+        if (changes in repairs and len(changes) <= min(fewest + 1, surely))
+        or (len(changes) == fewest and (fewest < smallest or not proposed & set(changes)))
     ]
+
+
+def _surely_works(laboratory: Laboratory, changes: Arm) -> bool:
+    interval = outcome_interval(laboratory.outcomes(changes, "confirmation"))
+    return interval.low >= laboratory.plan.target_rate
 
 
 def needless(changes: Arm, sufficient: Iterable[Arm], proposed: set[Change]) -> bool:

@@ -1,8 +1,11 @@
-"""Before fixes are offered: enough replicates to know how often each of them holds."""
+"""Before fixes are offered: enough replicates to know how often each of them holds, and what becomes of
+the fixes that the author tried and commented out.
+"""
 
 from __future__ import annotations
 
 from whyfit.records.study import Arm, Study, SufficientSet
+from whyfit.study.alternatives import Alternative
 from whyfit.study.confirm import ROBUST_RATE, rank
 from whyfit.study.effects import LOOKS, outcome_interval
 from whyfit.study.run import Laboratory
@@ -38,6 +41,27 @@ def sharpen(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) -> tuple[st
         f"no fix was found that holds in {ROBUST_RATE:.0%} of the starts; the surest is "
         f"{describe(best)}, with {counts_of(laboratory, best)}",
     )
+
+
+def try_alternatives(laboratory: Laboratory, left: tuple[Alternative, ...]) -> tuple[str, ...]:
+    """What becomes of each line that the author left commented out, in a sentence."""
+    said = []
+    for each in left:
+        name = f"line {each.line} is commented out ({each.text})"
+        kept = [change.factor for change in each.changes if change.factor in laboratory.plan.kept]
+        price = laboratory.price((each.changes,), LOOKS[0], "confirmation")
+        if not each.changes:
+            said.append(f"{name}: not tested, it cannot be told what it would change alone")
+        elif kept:
+            said.append(f"{name}: not tested, it changes what was to be kept")
+        elif price > laboratory.remaining:
+            said.append(f"{name}: not tested, it would take more than the budget")
+        else:
+            doing = "what the script has commented out"
+            laboratory.run({each.changes: LOOKS[0]}, "confirmation", doing)
+            counts = counts_of(laboratory, each.changes)
+            said.append(f"{name}: with it, {counts} starts succeed")
+    return tuple(said)
 
 
 def _ranked(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) -> tuple[Arm, ...]:

@@ -9,6 +9,7 @@ from whyfit.records.finding import Finding
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Claim, Criterion, Plan
 from whyfit.study import factors
+from whyfit.study.alternatives import Alternative
 
 DEFAULT_TOLERANCE = 0.05
 """A curve that explains 95 % of the variance looks right in a plot."""
@@ -36,8 +37,11 @@ def make_plan(
     budget: float = DEFAULT_BUDGET,
     seed: int = 0,
     kept: tuple[str, ...] = (),
+    alternatives: tuple[Alternative, ...] = (),
 ) -> Plan:
-    """Levels of every factor: what findings propose first, then what people commonly try."""
+    """Levels of every factor: what findings propose first, then what the author left commented out, then
+    what people commonly try.
+    """
     fit = evidence.fit
     claims = tuple(
         Claim(finding.rule, change, factors.spared(remedy, change))
@@ -47,8 +51,11 @@ def make_plan(
         and (change := factors.resolve(remedy, fit, recipe)) is not None
     )
     proposed = dict.fromkeys(claim.change for claim in claims)
+    left = tuple(change for each in alternatives for change in each.changes)
     common = tuple(
-        change for change in factors.common_changes(fit, recipe) if change.factor not in kept
+        change
+        for change in (*left, *factors.common_changes(fit, recipe))
+        if change.factor not in kept
     )
     return Plan(
         criterion=criterion(evidence, tolerance),

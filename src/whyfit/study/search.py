@@ -321,7 +321,8 @@ def _candidates(laboratory: Laboratory) -> tuple[Arm, ...]:
     clear = {each.arm for each in good if each.rate >= laboratory.plan.target_rate + SLACK}
     proposed = set(laboratory.plan.proposed)
     fewest = min((len(each) for each in clear), default=99)
-    repair = min((len(each) for each in clear if proposed >= set(each)), default=99)
+    sure = [each.arm for each in good if each.rate >= NEARLY_ALWAYS]
+    repair = min((len(each) for each in sure if proposed >= set(each)), default=99)
     minimal = [
         each
         for each in good
