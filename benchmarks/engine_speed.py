@@ -262,7 +262,13 @@ def wide(repeat: int) -> None:
         )
     command = [sys.executable, __file__, "--part", "wide-memory"]
     megabytes = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    line("memory of 16 replicates of 20-100-1000-100-1", megabytes, "MB", "<= 1 000", megabytes <= 1000)
+    line(
+        "memory of 16 replicates of 20-100-1000-100-1",
+        megabytes,
+        "MB",
+        "<= 1 000",
+        megabytes <= 1000,
+    )
 
 
 def wide_memory() -> None:
