@@ -14,18 +14,18 @@ from whyfit.records.recipe import Recipe
 
 GROUP = 16
 
-SHALLOW_SAMPLE = 15.5  # one hidden layer and one linear output: order, loss
-SHALLOW_UNIT, SHALLOW_WEIGHT = 1.4, 0.45  # of the hidden layer, and between it and the inputs
-SHALLOW_STEP = 36.0
+SHALLOW_SAMPLE = 7.0  # one hidden layer and one linear output: order, loss
+SHALLOW_UNIT, SHALLOW_WEIGHT = 1.0, 0.45  # of the hidden layer, and between it and the inputs
+SHALLOW_STEP = 16.0
 SAMPLE = 0.5  # all other networks
-WEIGHT = 0.83  # forward, its own gradient, and the gradient of the layer's input
-FIRST_WEIGHT = 0.55  # the first layer's input needs none
-UNIT = 3.3  # stores and loads of outputs and their slopes
+WEIGHT = 0.74  # forward, its own gradient, and the gradient of the layer's input
+FIRST_WEIGHT = 0.49  # the first layer's input needs none
+UNIT = 2.9  # stores and loads of outputs and their slopes
 FAR_UNIT = 8.0  # beside that, where a batch's outputs leave the second cache
 CACHED = 16384  # samples times units of which the second cache holds output and slope
 DROPOUT = 5.7  # for each unit of a layer with dropout
-STEP = 125.0
-TILE = 4  # samples that pass together; those left over cost twice as much
+STEP = 105.0
+TILE = 4  # samples or units that pass together; those left over cost twice as much
 
 # Of one unit and sample, beside what ReLU costs.
 ACTIVATION = {
@@ -33,8 +33,8 @@ ACTIVATION = {
     "relu": 0.0,
     "leaky_relu": 1.7,
     "elu": 3.9,
-    "tanh": 4.6,
-    "sigmoid": 4.3,
+    "tanh": 3.8,
+    "sigmoid": 4.0,
     "bounded_relu": 3.0,
     "relu6": 3.0,
     "prelu": 4.0,
@@ -93,21 +93,21 @@ def _of_epoch(recipe: Recipe, samples: int) -> float:
         special += layer.units * DROPOUT * (layer.dropout > 0)
     if _is_shallow(recipe):
         unit = SHALLOW_UNIT + SHALLOW_WEIGHT * recipe.inputs
-        return samples * (SHALLOW_SAMPLE + unit * layers[0].units + special)
+        return samples * (SHALLOW_SAMPLE + unit * _tiled(layers[0].units) + special)
     weights = sum(
         (WEIGHT if at else FIRST_WEIGHT) * inputs * units
         for at, (inputs, units, _biased) in enumerate(recipe.shapes)
     )
     batches, rest = divmod(samples, recipe.batch_size)
-    rows = batches * _rows(recipe.batch_size) + _rows(rest)
+    rows = batches * _tiled(recipe.batch_size) + _tiled(rest)
     units = sum(layer.units for layer in layers)
     far = min(recipe.batch_size, samples) * units > CACHED
     return rows * weights + samples * (SAMPLE + (UNIT + FAR_UNIT * far) * units + special)
 
 
-def _rows(batch: int) -> int:
-    """Samples of a batch, as many as they cost."""
-    tiles, rest = divmod(batch, TILE)
+def _tiled(count: int) -> int:
+    """So many samples or units, as many as they cost."""
+    tiles, rest = divmod(count, TILE)
     return TILE * tiles + 2 * rest
 
 
