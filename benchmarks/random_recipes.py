@@ -53,14 +53,15 @@ def choice(draw: np.random.Generator) -> dict[str, Any]:
 
 
 def difference(chosen: dict[str, Any]) -> float:
-    """Largest relative difference of the end weights; infinite where either is not finite."""
+    """Largest relative difference of the end weights: NaN where both diverged, inf where one did."""
     recipe = recipe_from(chosen)
     x, y = parity.data(recipe.inputs, recipe.layers[-1].units, parity.kind_of_targets(recipe))
     start = parity.starts_of(recipe, 1)
     reference = torch_reference.train(recipe, x, y, start[0])
     row = parity.ours(recipe, x, y, start, "float64")[0]
-    if not (np.isfinite(reference).all() and np.isfinite(row).all()):
-        return np.inf
+    finite = [bool(np.isfinite(each).all()) for each in (reference, row)]
+    if not all(finite):
+        return np.inf if any(finite) else np.nan
     return float(parity.difference(recipe, row, reference))
 
 
@@ -81,11 +82,16 @@ def main() -> None:
         if found[-1] > BOUND:
             print(f"{found[-1]:.1e} {chosen}", flush=True)
         if len(found) % 250 == 0:
-            print(f"{len(found)} so far, largest {max(found):.1e}", file=sys.stderr, flush=True)
+            print(
+                f"{len(found)} so far, largest {np.nanmax(found):.1e}", file=sys.stderr, flush=True
+            )
+    diverged = sum(np.isnan(found))
+    found = [each for each in found if each == each]
     beyond = sum(each > BOUND for each in found)
     print(
-        f"{len(found)} recipes: {beyond} differ by more than {BOUND:g}; median {np.median(found):.1e}, "
-        f"99.9 % within {np.quantile(found, 0.999):.1e}, largest {max(found):.1e}"
+        f"{len(found)} recipes ({diverged} more diverged in both): {beyond} differ by more than "
+        f"{BOUND:g}; median {np.median(found):.1e}, "
+        f"99.9 % within {np.quantile(found, 0.999):.1e}, largest {np.nanmax(found):.1e}"
     )
 
 

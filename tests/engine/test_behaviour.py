@@ -77,9 +77,20 @@ def test_progress_rises_and_a_callback_may_stop_the_work(units: tuple[int, ...],
 
 def test_control_c_stops_it():
     recipe, x, y, starts = long_work()
-    threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe, x, y, starts)
+    began = time.monotonic()
+
+    def give_up_at_last(_steps: int) -> None:
+        if time.monotonic() - began > 30:
+            raise RuntimeError("it was not stopped")
+
+    # A shell lets what it starts in the background ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, x, y, starts, progress=give_up_at_last)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_other_threads_run_meanwhile():

@@ -63,17 +63,19 @@ void evaluate(Function function, const Real* x, Real* out, std::size_t count) {
   }
 }
 
-// Twelve sums hide the four cycles that each waits for itself, on two units a core.
+// Twelve sums hide the four cycles that each waits for itself, on two units a core. None begins at 1, where
+// it would stay, as compilers find out.
 std::int64_t multiply_add(std::int64_t rounds, float* out) {
   constexpr int kSums = 12;
   Vector<float> sums[kSums], factor = broadcast(0.999f), term = broadcast(0.001f);
   #pragma GCC unroll 12
-  for (int i = 0; i < kSums; ++i) sums[i] = broadcast(0.1f * float(i));
+  for (int i = 0; i < kSums; ++i) sums[i] = broadcast(0.1f * float(i) + 0.05f);
   for (std::int64_t round = 0; round < rounds; ++round) {
     #pragma GCC unroll 12
     for (int i = 0; i < kSums; ++i) sums[i] = sums[i] * factor + term;
     asm volatile("" : "+m"(*out));  // or the compiler would find that the rounds are all alike
   }
+  #pragma GCC unroll 12
   for (int i = 1; i < kSums; ++i) sums[0] += sums[i];
   *out = sums[0][0];
   return rounds * kSums * 2 * Lanes<float>::count;
