@@ -3,9 +3,10 @@
     python benchmarks/engine_speed.py [--part shares --part smooth ...] [--repeat N]
 
 Every line is a ratio whose two sides are measured in turn in this run, medians over the repeats.
-Floating point operations are those of the textbook: for each weight and sample two forward, two for its gradient,
-and, beyond the first layer, two for the layer's input. What the optimizer does is not counted. The
-peak is that of `_lanes.multiply_add`, multiply-adds in registers alone, on as many threads.
+Floating point operations are those of the textbook: for each weight and sample two forward, two for
+its gradient, and, beyond the first layer, two for the layer's input. What the optimizer does is not
+counted. The peak is that of `_lanes.multiply_add`, multiply-adds in registers alone, on as many
+threads.
 """
 
 from __future__ import annotations
