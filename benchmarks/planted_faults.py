@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.fits import HE, fit_of, recipe
 from tests.healthy import GLOROT, diagnosed
 
-from whyfit.records.diagnosis import FitDiagnosis
+from whyfit.diagnosing import FitDiagnosis
 from whyfit.records.fit import Fit
 from whyfit.records.network import Activation, Array
 from whyfit.records.recipe import Initializer, Optimizer, Recipe

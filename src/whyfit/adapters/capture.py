@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import wrapt
 
+from whyfit.adapters import forks
 from whyfit.adapters._adapter import Adapter, Session
 from whyfit.adapters.afterwards import drawn_lines, with_what_followed
 from whyfit.adapters.keras import KerasAdapter
@@ -160,10 +161,16 @@ def run(
         if not show:
             os.environ.setdefault("MPLBACKEND", "Agg")
         try:
-            with watched(session, adapters, plots=not show):
+            with forks.noticed() as forked, watched(session, adapters, plots=not show):
                 status, error, line = _execute(program)
         finally:
             _flush()
+    if (
+        forked.in_child
+    ):  # a copy of the script's that came to its end: the diagnosis is the parent's
+        sys.exit(status)
+    if forked.seen:
+        session.remarks.append(forks.NOT_FOLLOWED)
     return Captured(
         program,
         with_what_followed(session),

@@ -31,6 +31,7 @@ class KerasAdapter:
         self.created: dict[int, Place] = {}
         self.compiled: dict[int, Place] = {}
         self._inside_fit = 0
+        self._fitting: Any = None
         self._active = False
         self.last: dict[int, KerasRecorder] = {}
         self.number: dict[int, int] = {}
@@ -95,14 +96,22 @@ class KerasAdapter:
     def _on_fit(self, session: Session) -> Any:
         def wrapper(wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:
             if self._inside_fit:
+                guarded(session, "watching a fit", lambda: self._not_followed(session, model))
                 return wrapped(*args, **kwargs)
             self._inside_fit += 1
+            self._fitting = model
             try:
                 return self._watched_fit(session, wrapped, model, args, kwargs)
             finally:
                 self._inside_fit -= 1
 
         return wrapper
+
+    def _not_followed(self, session: Session, model: Any) -> None:
+        """Another model's fit inside a fit, from a callback, say."""
+        place = calling_place()
+        if model is not self._fitting and place is not None:
+            session.remarks.append(f"Line {place.line}: a fit inside another fit was not followed.")
 
     def _on_asked(self, session: Session) -> Any:
         def wrapper(wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:

@@ -70,7 +70,9 @@ class KerasRecorder:
         """Copy x and y as Keras will train on them; say why not where that is impossible."""
         x, y = self.given.get("x"), self.given.get("y")
         if x is None or y is None or not is_array(x) or not is_array(y):
-            self.reason = f"data of type {type(x).__name__} is not supported"
+            self.reason = (
+                f"data of type {type(x).__name__} is not supported; pass x and y to fit as arrays"
+            )
             return
         x, y = np.asarray(x), np.asarray(y)
         for name, data in (("x", x), ("y", y)):

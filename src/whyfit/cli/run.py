@@ -198,7 +198,7 @@ def _output_paths(options: argparse.Namespace, program: capture.Program) -> tupl
 
 def _no_fit(captured: capture.Captured) -> str:
     if captured.problems:
-        return captured.problems[-1]
+        return f"{captured.problems[-1].rstrip('.')}: there is nothing to diagnose"
     if captured.error:
         return f"the script stopped before any fit ({captured.error}): there is nothing to diagnose"
     return (

@@ -23,6 +23,7 @@ from whyfit.report.panels.curve import ArmSamplesPanel
 from whyfit.report.panels.fit import FitPanel
 from whyfit.report.panels.plain_text import clipped
 from whyfit.report.panels.report import Report
+from whyfit.report.panels.table import FitTable, fit_table
 from whyfit.report.panels.values import Number, Pair, percent
 from whyfit.rules import rule_named
 
@@ -36,9 +37,6 @@ ANSWER_WORDS = {
     "undecided": "undecided",
     "not-tested": "not tested",
 }
-MOST_WHOLE_FITS, MOST_FITS = 3, 40
-"""A page of a script with more fits gives the first ones whole, and the sentences of the others."""
-
 MOST_TABLE_ARMS = 120
 
 
@@ -76,13 +74,16 @@ def render(report: Report) -> str:
     """The whole page. The same report gives the same bytes."""
     report = clipped(report)
     script = resource("report.js")
+    table = fit_table(report)
+    shown = _order(report, table)
+    whole = shown if table is None else shown[: table.worst is not None]
     return (
         templates()
         .get_template("report.html.j2")
         .render(
             report=report,
-            fits=[_drawn(panel, at) for at, panel in enumerate(report.fits[:MOST_FITS])],
-            left_out=max(0, len(report.fits) - MOST_FITS),
+            fits=[_drawn(report.fits[at], at, whole=at in whole) for at in shown],
+            table=table,
             plots=[(base64.b64encode(each.png).decode(), each) for each in report.figures],
             marks=STATUS_MARKS,
             answers=ANSWER_WORDS,
@@ -119,9 +120,16 @@ def resource(name: str) -> str:
     return resources.files("whyfit.report").joinpath("templates", name).read_text("utf-8").strip()
 
 
-def _drawn(panel: FitPanel, at: int) -> Drawn:
-    prefix = f"fit{at + 1}"
-    drawn = at < MOST_WHOLE_FITS
+def _order(report: Report, table: FitTable | None) -> list[int]:
+    """The fits of a page: of many the worst first, as the only one whole, then those of the table."""
+    if table is None:
+        return list(range(len(report.fits)))
+    first = [] if table.worst is None else [table.worst]
+    return [*first, *(at for at in table.fits if at != table.worst)]
+
+
+def _drawn(panel: FitPanel, at: int, *, whole: bool) -> Drawn:
+    prefix, drawn = f"fit{at + 1}", whole
     samples = panel.samples
     box = sketch.CurveBox(samples.x, samples.target) if drawn and samples else None
     first = shown_arms(panel) if drawn else ()

@@ -8,6 +8,7 @@ import textwrap
 from itertools import takewhile
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from whyfit.report.braille import plot
@@ -17,6 +18,7 @@ from whyfit.report.panels.fit import FitPanel
 from whyfit.report.panels.fixes import FixPanel
 from whyfit.report.panels.plain_text import visible
 from whyfit.report.panels.report import Report
+from whyfit.report.panels.table import FitTable, fit_table
 from whyfit.report.panels.values import percent
 
 STATUS_MARKS = {
@@ -36,7 +38,12 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
     """Print a report; `verbosity` -1 is the verdict alone, 1 adds intervals, refuted causes and arms."""
     for note in report.notes:
         _wrapped(console, note)
-    for panel in report.fits:
+    table = fit_table(report)
+    if table is not None:
+        _table(table, console, whole=verbosity >= 0)
+    for at, panel in enumerate(report.fits):
+        if table is not None and at != table.worst:
+            continue
         if verbosity < 0:
             where = f"{report.script}:{panel.line}"
             _wrapped(console, f"{where}: {panel.headline} {panel.fix_sentence}".strip())
@@ -44,6 +51,19 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
             _render_fit(report, panel, console, verbosity)
     if (kept := from_ledger(report)) and verbosity >= 0:
         _wrapped(console, kept, style="dim")
+
+
+def _table(table: FitTable, console: Console, *, whole: bool) -> None:
+    """Many fits at a glance; what is said of the worst comes after it."""
+    _wrapped(console, f"{table.caption}.", style="bold")
+    if not whole:
+        return
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    for name in table.head:
+        drawn.add_column(name, no_wrap=True)
+    for row in table.rows:
+        drawn.add_row(*(Text(_printable(cell, console)) for cell in row))
+    console.print(drawn)
 
 
 def from_ledger(report: Report) -> str:

@@ -18,15 +18,26 @@ MOST_ROWS = 40
 
 @dataclass(frozen=True)
 class FitTable:
-    """Cells of a table of fits; `worst` is the index of the fit to tell in full, or None.
+    """Cells of a table of fits; `fits` are their indices, `worst` that of the one to tell in full.
 
     `left_out` rows are not in it: those of the fits that fit best are the first to go.
     """
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    fits: tuple[int, ...]
     worst: int | None
     left_out: int = 0
+
+    @property
+    def caption(self) -> str:
+        """What the table holds, and what follows it."""
+        said = f"{len(self.rows) + self.left_out} fits"
+        if self.left_out:
+            said += f", the best {self.left_out} left out"
+        if self.worst is not None:
+            said += f"; the worst, fit {self.worst + 1}, is explained below"
+        return said
 
 
 COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...] = (
@@ -60,7 +71,7 @@ def fit_table(report: Report) -> FitTable | None:
         )
         for at in kept
     )
-    return FitTable(head, rows, _worst(fits), len(fits) - len(kept))
+    return FitTable(head, rows, tuple(kept), _worst(fits), len(fits) - len(kept))
 
 
 def _settings(panel: FitPanel) -> dict[str, str]:
