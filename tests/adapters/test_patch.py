@@ -275,3 +275,29 @@ def test_biases_order_loss_and_optimizer(tmp_path: Path, optimizer: str):
     patched = patch(source, program.path, fit, faster)
     again, _program = fit_in(tmp_path, patched.source)
     assert factors.apply(faster, fit, fit.recipe) == again.recipe
+
+
+def test_a_functional_layer_is_repeated_and_another_is_left_to_the_person(tmp_path: Path):
+    source = DATA + textwrap.dedent("""
+        import keras
+        from keras.layers import Dense
+        given = keras.Input((1,))
+        h = Dense(4, activation='relu')(given)  # hidden
+        model = keras.Model(given, Dense(1)(h))
+        model.compile('adam', 'mse')
+        model.fit(x, y, epochs=1, verbose=0)
+    """)
+    change = Change("depth", "2 hidden layers")
+    fit, program = fit_in(tmp_path, source)
+    patched = patch(source, program.path, fit, arm(change))
+    assert patched.source is not None, patched.words
+    again, _program = fit_in(tmp_path, patched.source)
+    assert [each.units for each in again.recipe.layers] == [4, 4, 1]
+    nested = source.replace("h = Dense(4, activation='relu')(given)  # hidden\n", "").replace(
+        "Dense(1)(h)", "Dense(1)(Dense(4, activation='relu')(given))"
+    )
+    (tmp_path / "nested").mkdir()
+    fit, program = fit_in(tmp_path / "nested", nested)
+    patched = patch(nested, program.path, fit, arm(change))
+    assert patched.source is None
+    assert "once more by hand" in patched.words[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.scripts import run
-from whyfit.adapters.patch import patch, unified_diff
+from whyfit.adapters.patch import exists, patch, unified_diff
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.study import arm
@@ -112,3 +112,41 @@ def test_start_weights_are_not_scikit_learns_to_change(tmp_path: Path):
     patched = patch(Path(path).read_text(), path, fit, wanted)
     assert patched.source is None
     assert "in one way only" in patched.words[0]
+
+
+SEARCH = """
+from sklearn.model_selection import GridSearchCV
+model = MLPRegressor(max_iter=5)
+GridSearchCV(model, {'hidden_layer_sizes': [(3,)]}, cv=2).fit(x, y)
+"""
+SURROUNDED = {
+    "searched for": (SEARCH, Change("units", "8"), "search sets hidden_layer_sizes"),
+    "named by a search": (SEARCH, Change("input_range", "standardised"), "names parameters"),
+    "read afterwards": (
+        STYLES["plain"].removeprefix(HEAD) + "print(model.n_iter_)\n",
+        Change("target_range", "standardised"),
+        "reads n_iter_",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDED)
+def test_what_the_rest_of_the_script_would_not_bear_is_told(tmp_path: Path, name: str):
+    source, change, words = SURROUNDED[name]
+    captured, program = run(tmp_path, HEAD + source)
+    found = patch(program.source, program.path, captured.fits[0], arm(change))
+    assert found.source is None
+    assert words in found.words[0]
+
+
+def test_what_scikit_learn_does_not_have_is_known():
+    there = [Change("activation", "tanh"), Change("optimizer", "adam(0.003)"), Change("units", "8")]
+    missing = [
+        Change("activation", "leaky_relu"),
+        Change("kernel_initializer", "he_uniform"),
+        Change("bias_initializer", "spread"),
+        Change("optimizer", "rmsprop(0.01)"),
+    ]
+    assert all(exists("sklearn", arm(each)) for each in there)
+    assert not any(exists("sklearn", arm(each)) for each in missing)
+    assert all(exists("keras", arm(each)) for each in missing)

@@ -70,6 +70,9 @@ def edited(source: str, edits: Edits) -> str:
     if missed:
         line = min(place.line for place in missed)
         raise CannotPlace(f"line {line} has to be changed by hand: the call there was not found")
+    if editor.not_repeated:
+        line = min(place.line for place in edits.repeated)
+        raise CannotPlace(f"the layer of line {line} has to be put in once more by hand")
     first = min((place.line for place in editor.wanted), default=10**9)
     return _with_imports(module, edits.imports, _last_import(source, first)).code
 
@@ -142,6 +145,7 @@ class _Editor(cst.CSTTransformer):
         }
         self.met: set[_Span] = set()
         self._repeat: list[cst.Call] = []
+        self.not_repeated = 0
         self._above: list[str] = []
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
@@ -161,6 +165,7 @@ class _Editor(cst.CSTTransformer):
                 changed = _with_argument(changed, edit)
         if here in {_span(place) for place in self._edits.repeated}:
             self._repeat.append(changed)
+            self.not_repeated += 1
         made: cst.BaseExpression = changed
         for place, rewrite in self._edits.rewritten:
             if _span(place) == here and isinstance(made, cst.Call):
@@ -212,7 +217,21 @@ class _Editor(cst.CSTTransformer):
                 assert isinstance(inner, cst.Call)
                 plain = statement.deep_replace(inner, _without_shape(inner))
                 assert isinstance(plain, cst.SimpleStatementLine)
+                self.not_repeated -= 1
                 return cst.FlattenSentinel([statement, plain.with_changes(leading_lines=())])
+            case [
+                cst.Assign(
+                    targets=[cst.AssignTarget(target=cst.Name() as made)],
+                    value=cst.Call(func=inner, args=[cst.Arg()]) as call,
+                )
+            ] if any(inner is each for each in self._repeat):
+                # h = Dense(...)(x) is followed by h = Dense(...)(h)
+                assert isinstance(inner, cst.Call)
+                again = cst.Call(func=_without_shape(inner), args=[cst.Arg(made)])
+                below = statement.deep_replace(call, again)
+                assert isinstance(below, cst.SimpleStatementLine)
+                self.not_repeated -= 1
+                return cst.FlattenSentinel([statement, below.with_changes(leading_lines=())])
             case _:
                 pass
         return statement
@@ -237,6 +256,7 @@ class _Editor(cst.CSTTransformer):
             elements.append(element)
             if any(element.value is call for call in self._repeat):
                 assert isinstance(element.value, cst.Call)
+                self.not_repeated -= 1
                 if isinstance(element.comma, cst.MaybeSentinel):
                     elements[-1] = element.with_changes(
                         comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))

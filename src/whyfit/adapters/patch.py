@@ -65,6 +65,11 @@ def patch(
         return Patch(None, (str(cannot),))
 
 
+def exists(framework: str, changes: Arm) -> bool:
+    """Whether a framework can do what the changes ask for at all, by patch or by hand."""
+    return framework != "sklearn" or all(patch_sklearn.exists(change) for change in changes)
+
+
 def _with_one_rate(changes: Arm) -> Arm:
     """A new optimizer and a new learning rate as one change: they stand in one call."""
     levels = {change.factor: change.to for change in changes}

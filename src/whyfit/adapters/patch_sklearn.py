@@ -21,6 +21,20 @@ from whyfit.records.finding import Change
 ACTIVATIONS = {"linear": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
 
 
+SOLVERS = ("sgd", "adam")
+
+
+def exists(change: Change) -> bool:
+    """Whether MLPRegressor has what a change asks for."""
+    match change.factor:
+        case "activation":
+            return change.to in ACTIVATIONS
+        case "optimizer":
+            return change.to.split("(")[0] in SOLVERS
+        case factor:
+            return factor in PLACES and factor not in ("kernel_initializer", "bias_initializer")
+
+
 def _regressor(request: Request) -> fits.Place:
     """Where the regressor is made; arguments by position mean other things in other versions."""
     place = calls_of(request, "regressor")[0].place
@@ -33,6 +47,10 @@ def _regressor(request: Request) -> fits.Place:
 
 
 def _set(argument: str, code: str, request: Request) -> None:
+    if _searches(request.source):
+        for ending in ("'", '"'):
+            if f"{argument}{ending}" in request.source:
+                raise CannotPlace(f"the script's search sets {argument} itself")
     request.edits.arguments.append(Edit(_regressor(request), argument, code))
 
 
@@ -62,13 +80,40 @@ def _sizes(request: Request, _change: Change) -> None:
         _set("hidden_layer_sizes", code, request)
 
 
+def _searches(source: str) -> bool:
+    """Whether the script searches over parameters by their names."""
+    return "SearchCV(" in source
+
+
+OF_THE_REGRESSOR = (
+    "best_loss_",
+    "coefs_",
+    "intercepts_",
+    "loss_",
+    "loss_curve_",
+    "n_iter_",
+    "set_params",
+    "validation_scores_",
+)
+"""What a pipeline around the regressor has not, or has under other names."""
+
+
+def _check_surroundings(request: Request) -> None:
+    """Raises CannotPlace where the script uses the regressor as a pipeline around it could not be."""
+    if _searches(request.source):
+        raise CannotPlace("the script's search names parameters of the regressor")
+    used = [each for each in OF_THE_REGRESSOR if f".{each}" in request.source]
+    if used:
+        raise CannotPlace(f"the script reads {used[0]} of the regressor")
+
+
 def _simple(argument: str) -> Place:
     return lambda request, change: _set(argument, change.to, request)
 
 
 def _optimizer(request: Request, change: Change) -> None:
     name, rate = change.to.removesuffix(")").split("(")
-    if name not in ("sgd", "adam"):
+    if name not in SOLVERS:
         raise CannotPlace(f"scikit-learn has no solver {name}")
     _set("solver", f"'{name}'", request)
     _set("learning_rate_init", rate, request)
@@ -92,6 +137,7 @@ def _scaling(role: str, name: str) -> Place:
         if "partial_fit(" in request.source:
             existing(request, change)  # says what to do: what is put around has no partial_fit
         where = _regressor(request)
+        _check_surroundings(request)
         code, kind = scaler_code(change.to)
         rewrite = _around_pipeline(code) if role == "input_scaler" else _around_target(code)
         request.edits.rewritten.append((where, rewrite))

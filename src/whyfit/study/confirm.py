@@ -48,6 +48,8 @@ def rank(study: Study, fit: Fit, recipe: Recipe) -> tuple[Arm, ...]:
     its best extension by one change, where that succeeds nearly always.
     """
     speaking = [each.changes for each in study.sets if each.speaks]
+    # Not every framework can do all that the engine can; that is shown only for want of better.
+    speaking = [each for each in speaking if patches.exists(fit.framework, each)] or speaking
     proposed = study.plan.proposed
     place = {change: at for at, change in enumerate(study.plan.levels)}
 
@@ -64,7 +66,8 @@ def rank(study: Study, fit: Fit, recipe: Recipe) -> tuple[Arm, ...]:
 
     ranked = sorted(speaking, key=order)
     for changes in list(ranked):
-        if _rate(study, changes) < ROBUST_RATE and (better := _robust(study, changes)):
+        better = _robust(study, changes) if _rate(study, changes) < ROBUST_RATE else None
+        if better is not None and patches.exists(fit.framework, better):
             ranked.append(better)
     return tuple(ranked[:MOST_FIXES])
 
@@ -157,11 +160,12 @@ def _counted(results: tuple[RerunResult, ...], tolerance: float) -> FrameworkRun
 
 
 def _status(runs: FrameworkRuns, outcomes: Outcomes) -> FixStatus:
-    """Verified if not all runs failed and an exact binomial test allows the engine's rate.
+    """Verified if every run ended well, not all missed the criterion, and an exact binomial test allows
+    the engine's rate.
 
     That rate is known to its interval; the test takes the rate in it that is nearest to the runs.
     """
-    if runs.successes == 0:
+    if runs.successes == 0 or runs.failures:
         return "promising"
     engine = outcome_interval(outcomes)
     nearest = min(max(runs.successes / runs.runs, engine.low), engine.high)
