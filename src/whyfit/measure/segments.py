@@ -58,7 +58,10 @@ def floors(
     points = _Points.of(x, y)
     if points.count <= MOST_EXACT_POINTS:
         tables = _program(points, np.arange(points.count + 1), most_breaks)
-        found = [Floor(max(0.0, error), True, points.breaks_at(starts)) for error, starts in tables]
+        found = [
+            Floor(min(error, points.error_of(starts)), True, points.breaks_at(starts))
+            for error, starts in tables
+        ]
     else:
         found = _on_bins(points, most_breaks)
     return tuple(_never_rising(found))
@@ -76,7 +79,7 @@ class _Points:
     """Sorted points, equal x merged, with the prefix sums that give any piece's error at once."""
 
     def __init__(self, x: Array, weight: Array, sums: Array, squares: Array) -> None:
-        self.x = x
+        self.x, self.weight, self.sums, self.squares = x, weight, sums, squares
         self.count = len(x)
         centred = x - np.average(x, weights=weight)
         self._w = _prefix(weight)
@@ -112,6 +115,25 @@ class _Points:
         tilt = sxy - sy * (sx / safe)[..., None]
         explained = np.sum(sy**2, axis=-1) / safe + np.sum(tilt**2, axis=-1) / scale
         return np.maximum(syy - explained, 0.0)
+
+    def error_of(self, starts: tuple[int, ...]) -> float:
+        """Squared error of the best lines through the pieces that begin at 0 and at these starts.
+
+        Each piece is centred by itself: with two near points alone in a piece the prefix sums of
+        `error` leave a spread of hardly any digits.
+        """
+        total = 0.0
+        for first, last in pairwise((0, *starts, self.count)):
+            weight, sums = self.weight[first:last], self.sums[first:last]
+            if first == last:
+                continue
+            x = self.x[first:last] - np.average(self.x[first:last], weights=weight)
+            spread = float(np.sum(weight * x**2))
+            tilt = x @ sums
+            explained = np.sum(np.sum(sums, axis=0) ** 2) / np.sum(weight)
+            explained += np.sum(tilt**2) / spread if spread > 0.0 else 0.0
+            total += float(np.sum(self.squares[first:last]) - explained)
+        return max(0.0, total)
 
     def breaks_at(self, starts: tuple[int, ...]) -> tuple[float, ...]:
         """The x midway between the last point of a piece and the first of the next."""
