@@ -89,16 +89,15 @@ class Laboratory:
     def overdue(self) -> bool:
         """Whether this machine is so much slower than the model that the study must stop.
 
-        Time that other programs take does not count where the training is done here: a study on a busy
-        machine ends as it would on a quiet one, later. Never where others train: their queues say
-        nothing of how fast they are.
+        Time that other programs take does not count: a study on a busy machine ends as it would on a
+        quiet one, later. Never where others train, in processes or elsewhere: what they spend is not
+        known here.
         """
-        if self._place.elsewhere:
+        if not isinstance(self._place, Here):
             return False
         most = 4.0 * self.plan.budget + 10.0
         waited = time.monotonic() - self.started
-        here = isinstance(self._place, Here)
-        worked = time.process_time() - self.started_work if here else waited
+        worked = time.process_time() - self.started_work
         return min(waited, worked) > most
 
     def run(self, wanted: Mapping[Arm, int], phase: Phase, doing: str) -> None:
