@@ -99,6 +99,7 @@ def conduct_in(
             None,
             (note,),
             _work(laboratory),
+            stopped=str(reason),
         )
 
 
@@ -120,10 +121,11 @@ def _asked(
     arms = tuple(dict.fromkeys(options.arms))
     if len(arms) == 1 and arms != (BASELINE,):
         arms = (*arms, BASELINE)
+    compared, stopped = (), ""
     try:
         compared = asked.compare_arms(laboratory, arms, options.replicates)
-    except Interrupted:
-        compared = ()
+    except Interrupted as reason:
+        stopped = str(reason)
     untested = verdict.not_tested(findings, "only the arms asked for were trained")
     return Study(
         plan,
@@ -133,8 +135,10 @@ def _asked(
         (),
         None,
         None,
-        work=_work(laboratory),
+        (stopped,) if stopped else (),
+        _work(laboratory),
         asked=compared,
+        stopped=stopped,
     )
 
 

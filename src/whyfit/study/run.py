@@ -24,7 +24,7 @@ from whyfit.records.recipe import Recipe
 from whyfit.records.study import Arm, Outcomes, Phase, Plan
 from whyfit.study import factors, memory, orders
 from whyfit.study.workers.block import BLOCK, Block, Data
-from whyfit.study.workers.crew import Crew, Place
+from whyfit.study.workers.crew import Crew, Here, Place
 from whyfit.study.workers.places import place_of
 from whyfit.study.workers.send import train
 
@@ -89,13 +89,16 @@ class Laboratory:
     def overdue(self) -> bool:
         """Whether this machine is so much slower than the model that the study must stop.
 
-        Only this process's own work counts, not the time that other programs take: a study on a busy
-        machine ends as it would on a quiet one, later. So it is never late where others train: their
-        queues say nothing of how fast they are.
+        Time that other programs take does not count: a study on a busy machine ends as it would on a
+        quiet one, later. Never where others train, in processes or elsewhere: what they spend is not
+        known here.
         """
-        worked = time.process_time() - self.started_work
+        if not isinstance(self._place, Here):
+            return False
+        most = 4.0 * self.plan.budget + 10.0
         waited = time.monotonic() - self.started
-        return min(waited, worked) > 4.0 * self.plan.budget + 10.0
+        worked = time.process_time() - self.started_work
+        return min(waited, worked) > most
 
     def run(self, wanted: Mapping[Arm, int], phase: Phase, doing: str) -> None:
         """Train what is missing for these arms to have so many replicates (rounded up to 16).
@@ -112,7 +115,11 @@ class Laboratory:
             return
         seed = self.plan.selection_seed if phase == "selection" else self.plan.confirmation_seed
         recipes = {arm: factors.apply(arm, self.fit, self.recipe) for arm in wanted}
-        blocks = [Block(recipes[arm], seed, index * BLOCK) for arm, index in jobs]
+        samples = len(self._data.x)
+        blocks = [
+            Block(recipes[arm], seed, index * BLOCK, orders.kind(recipes[arm], samples))
+            for arm, index in jobs
+        ]
         entries = [
             Wanted(key, phase, named(arm), block.first, BLOCK)
             for key, (arm, _index), block in zip(
