@@ -16,7 +16,9 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,7 @@ from whyfit.diagnosing import FitDiagnosis
 from whyfit.records.fit import Fit
 from whyfit.records.network import Activation, Array
 from whyfit.records.recipe import Initializer, Optimizer, Recipe
+from whyfit.study.run import Laboratory
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "planted-faults.md"
 
@@ -106,7 +109,7 @@ class Fault:
 
     name: str
     names: frozenset[str]
-    plant: Callable[[Recipe, Array, Array], Planted]
+    plant: Callable[[Recipe, Array, Array], Planted] = field(compare=False)
 
 
 def _kernel(one: Recipe, kernel: Initializer) -> Recipe:
@@ -255,8 +258,10 @@ class Outcome:
     fault: Fault
     unexplained: float
     failed: bool
-    confirmed: tuple[str, ...]
-    said: FitDiagnosis | None
+    confirmed: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    explanation: str = ""
+    seconds: float = 0.0
 
     @property
     def found(self) -> bool:
@@ -271,35 +276,61 @@ class Outcome:
 
 def plant(healthy: Healthy, fault: Fault, seed: int, budget: float) -> Outcome | None:
     """Train one recipe with one fault and ask why; None where the recipe cannot have it."""
+    began = time.monotonic()
     planted = fault.plant(healthy.recipe, *healthy.data())
     if planted is None:
         return None
     one, x, y = planted
     fit: Fit = fit_of(one, x, y, seed)
     if fit.unexplained_variance <= 0.05:
-        return Outcome(healthy.name, fault, fit.unexplained_variance, False, (), None)
+        return Outcome(healthy.name, fault, fit.unexplained_variance, False)
     said = diagnosed(fit, budget)
     causes = said.study.causes if said.study else ()
-    confirmed = tuple(cause.slug for cause in causes if cause.status == "confirmed")
-    return Outcome(healthy.name, fault, fit.unexplained_variance, True, confirmed, said)
+    return Outcome(
+        healthy.name,
+        fault,
+        fit.unexplained_variance,
+        True,
+        tuple(cause.slug for cause in causes if cause.status == "confirmed"),
+        tuple(f"{cause.slug} {cause.status}" for cause in causes if cause.slug in fault.names),
+        explain(said),
+        time.monotonic() - began,
+    )
 
 
-def explain(outcome: Outcome) -> None:
+def explain(said: FitDiagnosis) -> str:
     """Everything that was said, for one that went wrong."""
-    said = outcome.said
-    if said is None or said.study is None:
-        print(f"    {said.not_studied if said else ''}")
-        return
-    print(f"    suspected: {[finding.rule for finding in said.findings]}")
+    if said.study is None:
+        return f"    {said.not_studied}"
+    lines = [f"suspected: {[finding.rule for finding in said.findings]}"]
     for cause in said.study.causes:
         if cause.observed or cause.status == "confirmed":
-            print(f"    {cause.slug}: {cause.status}. {cause.sentence}")
+            lines.append(f"{cause.slug}: {cause.status}. {cause.sentence}")
     for each in said.study.sets:
-        if each.counts:
-            found = said.study.of(each.changes)
-            print(
-                f"    works: {[str(c) for c in each.changes]} {found.successes} of {found.replicates}"
-            )
+        found = said.study.of(each.changes)
+        if each.counts and found is not None:
+            changes = [str(change) for change in each.changes]
+            lines.append(f"works: {changes} {found.successes} of {found.replicates}")
+    lines += said.study.notes
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def all_of(place: int, faults: tuple[int, ...], seeds: int, budget: float) -> list[Outcome]:
+    """Every fault in one recipe; faults by their numbers, so that a process can be asked."""
+    # The budget is counted in modelled seconds; a busy machine shall not cut a study short.
+    Laboratory.overdue = property(lambda _self: False)  # type: ignore[assignment]
+    planted = [
+        plant(HEALTHY[place], FAULTS[fault], seed, budget)
+        for fault in faults
+        for seed in range(seeds)
+    ]
+    # A function does not travel between processes.
+    return [replace(each, fault=replace(each.fault, plant=nothing)) for each in planted if each]
+
+
+def nothing(_recipe: Recipe, _x: Array, _y: Array) -> Planted:
+    """No fault."""
+    return None
 
 
 def summary(outcomes: list[Outcome]) -> str:
@@ -318,7 +349,7 @@ def page(outcomes: list[Outcome]) -> str:
     """docs/planted-faults.md: the counts, a table by fault, and everything that went wrong."""
     rows = []
     for fault in FAULTS:
-        here = [each for each in outcomes if each.fault is fault]
+        here = [each for each in outcomes if each.fault == fault]
         failed = [each for each in here if each.failed]
         if here:
             found, wrong = sum(each.found for each in failed), sum(bool(e.wrong) for e in failed)
@@ -342,10 +373,7 @@ def told(outcome: Outcome) -> str:
     """What went wrong with one."""
     said = []
     if not outcome.found:
-        study = outcome.said.study if outcome.said else None
-        status = {cause.slug: cause.status for cause in study.causes} if study else {}
-        known = [f"{name} {status[name]}" for name in sorted(outcome.fault.names) if name in status]
-        said.append("missed (" + (", ".join(known) or "not suspected") + ")")
+        said.append("missed (" + (", ".join(outcome.known) or "not suspected") + ")")
     if outcome.wrong:
         said.append("also confirmed: " + ", ".join(outcome.wrong))
     return "; ".join(said)
@@ -399,32 +427,33 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=1.5)
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
-    names = options.recipes.split(";")
-    faults = [
-        fault for fault in FAULTS if any(name in fault.name for name in options.faults.split(";"))
+    places = [
+        at
+        for at, healthy in enumerate(HEALTHY)
+        if any(name in healthy.name for name in options.recipes.split(";"))
     ]
+    faults = tuple(
+        at
+        for at, fault in enumerate(FAULTS)
+        if any(name in fault.name for name in options.faults.split(";"))
+    )
     outcomes: list[Outcome] = []
-    for healthy in HEALTHY:
-        if not any(name in healthy.name for name in names):
-            continue
-        for fault in faults:
-            for seed in range(options.seeds):
-                began = time.monotonic()
-                outcome = plant(healthy, fault, seed, options.budget)
-                if outcome is None:
-                    continue
-                outcomes.append(outcome)
-                verdict = (
-                    "no fault" if not outcome.failed else "found" if outcome.found else "MISSED"
-                )
-                wrong = f" WRONG {outcome.wrong}" if outcome.wrong else ""
+    with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
+        futures = [
+            pool.submit(all_of, place, faults, options.seeds, options.budget) for place in places
+        ]
+        for future in futures:
+            for each in future.result():
+                outcomes.append(each)
+                verdict = "no fault" if not each.failed else "found" if each.found else "MISSED"
+                wrong = f" WRONG {each.wrong}" if each.wrong else ""
                 print(
-                    f"{healthy.name} / {fault.name}: {outcome.unexplained:.3g} {verdict}{wrong} "
-                    f"{time.monotonic() - began:.1f} s",
+                    f"{each.recipe} / {each.fault.name}: {each.unexplained:.3g} {verdict}{wrong} "
+                    f"{each.seconds:.1f} s",
                     flush=True,
                 )
                 if verdict == "MISSED" or wrong:
-                    explain(outcome)
+                    print(each.explanation, flush=True)
     print(summary(outcomes))
     if options.page:
         PAGE.write_text(page(outcomes))

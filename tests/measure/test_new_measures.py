@@ -247,3 +247,25 @@ def test_bounds_bracket_every_fit(widths: list[int], seed: int):
     fit = fit_of(one, x, y, seed)
     assert found.lower_bound <= found.witness + 1e-9
     assert found.lower_bound <= fit.unexplained_variance + 1e-9
+
+
+def test_one_unit_makes_a_curve_that_only_rises_or_only_falls():
+    x = np.linspace(-1.0, 1.0, 201)[:, None]
+    narrow = recipe((1,), "tanh")
+    # The best monotone curve for a parabola is half of it and a flat line.
+    floor = identities.floors_of(narrow, x, x**2).one_unit
+    assert 0.3 < floor < 1.0
+    assert identities.floors_of(narrow, x, x**3).one_unit == pytest.approx(0.0, abs=1e-20)
+    assert identities.floors_of(narrow, x, -(x**3)).one_unit == pytest.approx(0.0, abs=1e-20)
+    assert identities.floors_of(recipe((2,), "tanh"), x, x**2).one_unit == 0.0
+    assert identities.floors_of(recipe((1,), "gelu"), x, x**2).one_unit == 0.0
+
+
+def test_no_trained_curve_of_one_unit_undercuts_its_floor():
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        x = np.round(random.uniform(-1.0, 1.0, (80, 1)), 1)  # with ties
+        y = np.sin(4.0 * x) + 0.3 * random.normal(size=x.shape)
+        one = recipe((1,), ("tanh", "relu", "sigmoid")[seed % 3], kernel=HE, rate=0.03, epochs=300)
+        floor = identities.floors_of(one, x, y).one_unit
+        assert 0.0 < floor <= fit_of(one, x, y, seed).unexplained_variance

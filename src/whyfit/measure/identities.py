@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import isotonic_regression
 
 from whyfit.measure.activity import SATURATED_SHARE_OF_RANGE
 from whyfit.measure.data import best_line
@@ -83,7 +84,42 @@ def floors_of(
         without_bias=_without_bias(recipe, x, y) / variance,
         without_nonlinearity=_linear_floor(recipe, x, y),
         output_range=float(missed) / variance,
+        one_unit=_one_unit(recipe, x, y) / variance,
     )
+
+
+MONOTONE = (
+    "linear",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "softsign",
+)
+
+
+def _one_unit(recipe: Recipe, x: Array, y: Array) -> float:
+    """Least squared error of one unit in every hidden layer over one input.
+
+    Each layer rises or falls all the way and so do all together; the best such curve is the isotonic
+    regression (pool adjacent violators: Barlow et al. 1972), upwards or downwards.
+    """
+    narrow = bool(recipe.hidden) and all(layer.units == 1 for layer in recipe.hidden)
+    rising = all(layer.activation.name in MONOTONE for layer in recipe.layers)
+    if not narrow or not rising or x.shape[1] != 1 or y.shape[1] != 1:
+        return 0.0
+    _places, where, counts = np.unique(x[:, 0], return_inverse=True, return_counts=True)
+    means = np.bincount(where.ravel(), y[:, 0]) / counts
+    scatter = np.sum((y[:, 0] - means[where.ravel()]) ** 2)
+    errors = (
+        counts * (isotonic_regression(means, weights=counts, increasing=up).x - means) ** 2
+        for up in (True, False)
+    )
+    missed = min(float(np.sum(each)) for each in errors)
+    return (missed + float(scatter)) / len(x)
 
 
 def _linear_floor(recipe: Recipe, x: Array, y: Array) -> float:

@@ -197,12 +197,13 @@ class Floors:
 
     `without_bias` for ReLU layers without biases, which make two straight lines that meet at x = 0;
     `without_nonlinearity` for linear layers; `output_range` for outputs within the range of the last
-    activation.
+    activation; `one_unit` for one unit in every hidden layer: a curve that only rises or falls.
     """
 
     without_bias: float = 0.0
     without_nonlinearity: float = 0.0
     output_range: float = 0.0
+    one_unit: float = 0.0
 
 
 @dataclass(frozen=True)
