@@ -338,10 +338,16 @@ def summary(outcomes: list[Outcome]) -> str:
     failed = [each for each in outcomes if each.failed]
     found = sum(each.found for each in failed)
     wrong = sum(bool(each.wrong) for each in failed)
+    untested = sum(
+        bool(each.known) and all(known.endswith("not-tested") for known in each.known)
+        for each in failed
+        if not each.found
+    )
     return (
         f"{len(outcomes)} faults were planted; {len(outcomes) - len(failed)} do not make the fit fail. "
         f"Of the other {len(failed)} the planted cause is confirmed in {found} "
-        f"({found / len(failed):.1%}), and something else in {wrong} ({wrong / len(failed):.1%})."
+        f"({found / len(failed):.1%}), and something else in {wrong} ({wrong / len(failed):.1%}). "
+        f"In {untested} of the misses the study ended before the cause was tested."
     )
 
 
