@@ -231,7 +231,7 @@ def parity(fits: Sequence[Fit], replicates: int) -> Parity:
         first.x,
         first.y,
         draw(first.recipe, 20261125, 0, replicates),
-        order=Order("group", seed=11251),
+        order=Order("replicate", seed=11251),
     )
     variance = float(np.mean((first.y - first.y.mean(axis=0)) ** 2))
     engine = np.nan_to_num(trained.mean_squared_error / variance, nan=np.inf)
