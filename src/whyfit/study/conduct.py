@@ -120,10 +120,11 @@ def _asked(
     arms = tuple(dict.fromkeys(options.arms))
     if len(arms) == 1 and arms != (BASELINE,):
         arms = (*arms, BASELINE)
+    compared, notes = (), ()
     try:
         compared = asked.compare_arms(laboratory, arms, options.replicates)
-    except Interrupted:
-        compared = ()
+    except Interrupted as reason:
+        notes = (str(reason),)
     untested = verdict.not_tested(findings, "only the arms asked for were trained")
     return Study(
         plan,
@@ -133,7 +134,8 @@ def _asked(
         (),
         None,
         None,
-        work=_work(laboratory),
+        notes,
+        _work(laboratory),
         asked=compared,
     )
 

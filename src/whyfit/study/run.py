@@ -112,7 +112,11 @@ class Laboratory:
             return
         seed = self.plan.selection_seed if phase == "selection" else self.plan.confirmation_seed
         recipes = {arm: factors.apply(arm, self.fit, self.recipe) for arm in wanted}
-        blocks = [Block(recipes[arm], seed, index * BLOCK) for arm, index in jobs]
+        samples = len(self._data.x)
+        blocks = [
+            Block(recipes[arm], seed, index * BLOCK, orders.kind(recipes[arm], samples))
+            for arm, index in jobs
+        ]
         entries = [
             Wanted(key, phase, named(arm), block.first, BLOCK)
             for key, (arm, _index), block in zip(

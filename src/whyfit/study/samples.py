@@ -35,13 +35,14 @@ def sample(
     """
     changed = factors.apply(changes, fit, recipe)
     starts = draw(changed, plan.confirmation_seed, 0, count)
+    order = orders.kind(changed, len(fit.x))
     trained = memory.remembered(
         page or Page.blank(),
         "sample",
         named(changes),
         count,
-        (changed, Data.of(fit.x, fit.y).digest, plan.confirmation_seed),
-        lambda: _ends(changed, fit, starts, plan.confirmation_seed),
+        (changed, Data.of(fit.x, fit.y).digest, plan.confirmation_seed, order),
+        lambda: _ends(changed, fit, starts, lanes.Order(order, seed=plan.confirmation_seed)),
     )
     x = changed.input_transform(fit.x) if changed.input_transform else fit.x
     targets = changed.target_transform(fit.y) if changed.target_transform else fit.y
@@ -61,9 +62,8 @@ def sample(
     )
 
 
-def _ends(recipe: Recipe, fit: Fit, starts: Array, seed: int) -> Array:
+def _ends(recipe: Recipe, fit: Fit, starts: Array, order: lanes.Order) -> Array:
     """End weights and, in the last column, mean squared errors: one row a replicate, as float64."""
-    order = lanes.Order(orders.kind(recipe, len(fit.x)), seed=seed)
     trained = lanes.train(recipe, fit.x, fit.y, starts, order=order)
     ends = trained.weights.astype(np.float64)
     return np.column_stack([ends, trained.mean_squared_error])
