@@ -31,7 +31,7 @@ from whyfit.study import confirm, memory, plan
 from whyfit.study.conduct import StudyOptions, conduct
 from whyfit.study.replay import replay
 from whyfit.study.run import Progress, Report
-from whyfit.study.samples import sample
+from whyfit.study.samples import COUNT, sample
 from whyfit.study.workers.crew import Place
 
 MOST_SAMPLED, BASELINE_SAMPLES = 8, 32
@@ -207,10 +207,12 @@ def _sampled(
         for each in (comparison.with_, comparison.without)
     ]
     others = [*(fix.changes for fix in fixes[:2]), *proofs][:MOST_SAMPLED]
-    others = [each for each in dict.fromkeys(others) if each != BASELINE]
-    return (
-        sample(fit, fit.recipe, study.plan, BASELINE, rows, BASELINE_SAMPLES, page),
-        *(sample(fit, fit.recipe, study.plan, each, rows, page=page) for each in others),
+    counts = {BASELINE: BASELINE_SAMPLES} | {each: COUNT for each in others if each != BASELINE}
+    trained = {each.arm for each in study.outcomes}  # a study that was stopped may have none
+    return tuple(
+        sample(fit, fit.recipe, study.plan, each, rows, count, page)
+        for each, count in counts.items()
+        if each in trained
     )
 
 
