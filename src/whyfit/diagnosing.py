@@ -181,6 +181,8 @@ def conclude(evidence: Evidence, tolerance: float, study: Study | None) -> Verdi
     met = evidence.fit.unexplained_variance <= tolerance
     if study is None or study.asked is not None:
         return "observed"
+    if study.stopped:
+        return "undecided"
     confirmed = {cause.slug for cause in study.causes if cause.status == "confirmed"}
     if met:
         return "lucky" if "lucky-start" in confirmed else "sound"

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tests.study.cluster import ROOT, Cluster, wait_until
 from tests.study.small import diagnosed, opened, result, small_fit
@@ -21,6 +23,7 @@ from whyfit.cli import dispatch
 from whyfit.errors import UsageError, WorkerRefused, WorkersLost
 from whyfit.records.diagnosis import Diagnosis
 from whyfit.records.fit import Fit
+from whyfit.report import panels, text
 from whyfit.study.run import Progress
 from whyfit.study.workers import chunk, version
 from whyfit.study.workers.block import Block, Data
@@ -63,7 +66,14 @@ class When:
 def stopped(diagnosis: Diagnosis) -> str:
     """Why a study did not come to its end."""
     (note,) = diagnosis.fits[0].study.notes
-    assert note in result(diagnosis)  # there is a report all the same
+    assert note in result(diagnosis)  # there is a report all the same ...
+    assert diagnosis.fits[0].verdict == "undecided"
+    shown = StringIO()
+    text.render(panels.make_report(diagnosis, "script.py"), Console(file=shown, width=80))
+    words = " ".join(shown.getvalue().split())
+    # ... which says so, and nothing of what was not looked for.
+    assert f"nothing was decided: {note.removesuffix('; nothing was decided')}." in words
+    assert "was found" not in words
     assert diagnosis.fits[0].study.sets == ()
     return note
 

@@ -245,7 +245,7 @@ class Study:
     """All that was found by retraining.
 
     `asked` is None, or where a person named the arms the first of them against each of the others;
-    then nothing else was trained.
+    then nothing else was trained. `stopped` is why it did not come to its end, empty if it did.
     """
 
     plan: Plan
@@ -258,6 +258,7 @@ class Study:
     notes: tuple[str, ...] = ()
     work: dict[str, float] = field(default_factory=dict)
     asked: tuple[Comparison, ...] | None = None
+    stopped: str = ""
 
     def of(self, changes: Arm) -> Outcomes | None:
         """The arm's outcomes on the confirmation seeds, or else on the selection seeds."""

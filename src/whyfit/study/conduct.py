@@ -99,6 +99,7 @@ def conduct_in(
             None,
             (note,),
             _work(laboratory),
+            stopped=str(reason),
         )
 
 
@@ -120,11 +121,11 @@ def _asked(
     arms = tuple(dict.fromkeys(options.arms))
     if len(arms) == 1 and arms != (BASELINE,):
         arms = (*arms, BASELINE)
-    compared, notes = (), ()
+    compared, stopped = (), ""
     try:
         compared = asked.compare_arms(laboratory, arms, options.replicates)
     except Interrupted as reason:
-        notes = (str(reason),)
+        stopped = str(reason)
     untested = verdict.not_tested(findings, "only the arms asked for were trained")
     return Study(
         plan,
@@ -134,9 +135,10 @@ def _asked(
         (),
         None,
         None,
-        notes,
+        (stopped,) if stopped else (),
         _work(laboratory),
         asked=compared,
+        stopped=stopped,
     )
 
 

@@ -22,6 +22,8 @@ def headline(said: FitDiagnosis) -> str:
     """Why the fit looks as it does, in one sentence."""
     study, left = said.study, said.evidence.fit.unexplained_variance
     share = percent(rounded(left))
+    if study is not None and study.stopped:
+        return f"{_left(left)}; nothing was decided: {study.stopped}."
     match said.verdict:
         case "sound":
             return _sound(said, share)
@@ -113,7 +115,8 @@ def fix_sentence(said: FitDiagnosis) -> str:
             return f"Nothing to mend in {where}." if said.verdict == "sound" else ""
         if said.verdict == "unlucky":
             return "Run it again, or keep the best of a few runs."
-        return "No set of changes that works was found." if said.study else ""
+        ended = said.study is not None and not said.study.stopped
+        return "No set of changes that works was found." if ended else ""
     first = said.fixes[0]
     outcomes = said.study.of(first.changes)
     assert outcomes is not None

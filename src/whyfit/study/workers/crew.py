@@ -135,9 +135,7 @@ def explain(error: BaseException) -> None:
 
 
 class Place(ABC):
-    """Where crews are found; `elsewhere` if that is not this machine, as far as is known."""
-
-    elsewhere = False
+    """Where crews are found."""
 
     @abstractmethod
     def crew(self, data: Data) -> Crew:
@@ -156,8 +154,6 @@ class Here(Place):
 
 class Anywhere(Place):
     """An executor that somebody else made, and will end."""
-
-    elsewhere = True
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor

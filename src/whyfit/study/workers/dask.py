@@ -32,8 +32,6 @@ MOST_LOSSES = 3
 class Dask(Place):
     """A connection to a scheduler, which lasts for the whole run."""
 
-    elsewhere = True
-
     def __init__(self, address: str) -> None:
         try:
             from distributed import Client
