@@ -17,8 +17,6 @@ from tests.engine import parity
 from whyfit.engine.lanes import Order, train
 from whyfit.records.recipe import Optimizer, Recipe
 
-keras = pytest.importorskip("keras")
-
 pytestmark = pytest.mark.framework
 
 RUNS = 40
@@ -38,6 +36,8 @@ def recipe(rate: float, *, shuffle: bool) -> Recipe:
 
 def errors_of_keras(plan: Recipe, x: np.ndarray, y: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Mean squared errors after RUNS fits from one start, measured without dropout."""
+    import keras
+
     keras.utils.set_random_seed(5)
     layers = keras.layers
     rate = plan.layers[0].dropout
