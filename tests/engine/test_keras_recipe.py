@@ -11,6 +11,7 @@ from tests.engine import keras_reference, parity
 from tests.engine.parity import recipe_of
 from tests.engine.test_parity_keras import ACTIVATIONS, LOSSES, OPTIMIZERS, PARTS, SCHEDULES
 from whyfit.adapters import keras_recipe
+from whyfit.adapters.keras_graph import network_of
 from whyfit.engine.lanes import Order, train
 from whyfit.records.recipe import Initializer, Optimizer, Recipe
 from whyfit.records.schedule import EarlyStopping, Schedule
@@ -58,7 +59,12 @@ def test_round_trip(name: str):
         )
     model = keras_reference.model_of(recipe)
     found, reason = keras_recipe.recipe_of(
-        model, batch_size=recipe.batch_size, epochs=recipe.epochs, shuffle=False, callbacks=[]
+        model,
+        network_of(model, model.input_shape[-1]),
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        shuffle=False,
+        callbacks=[],
     )
     assert reason is None
     for ours, theirs in zip(found.layers, recipe.layers, strict=True):
@@ -135,7 +141,12 @@ def test_callbacks(name: str):
     keras_reference.set_weights(model, start)
     callback = callback_of(record)
     found, reason = keras_recipe.recipe_of(
-        model, batch_size=24, epochs=40, shuffle=False, callbacks=[callback]
+        model,
+        network_of(model, model.input_shape[-1]),
+        batch_size=24,
+        epochs=40,
+        shuffle=False,
+        callbacks=[callback],
     )
     assert reason is None
     history = model.fit(
@@ -163,6 +174,11 @@ def test_validation_loss_is_refused():
     model = keras_reference.model_of(recipe_of("softsign"))
     callback = keras.callbacks.EarlyStopping(monitor="val_loss")
     _recipe, reason = keras_recipe.recipe_of(
-        model, batch_size=16, epochs=1, shuffle=True, callbacks=[callback]
+        model,
+        network_of(model, model.input_shape[-1]),
+        batch_size=16,
+        epochs=1,
+        shuffle=True,
+        callbacks=[callback],
     )
     assert reason == "EarlyStopping on val_loss is not supported, only on loss"
