@@ -408,8 +408,8 @@ What went wrong:
 
 ## What the first run showed to be wrong
 
-The cause was found nearly always, and beside it, in every fourth fit, something else was
-confirmed: with start weights of 30, for example, a sigmoid and ten times the learning rate
+In the first trial, one recipe with 17 faults, the cause was found nearly always, and in 5 of the 17
+something else was confirmed beside it: with start weights of 30, for example, a sigmoid and ten times the learning rate
 together made up for them, so that training was called too short. Two free changes make up for
 nearly any fault. Since then only the smallest sets made of *proposed* changes accuse (see [how we
 know](how-we-know.md)).
