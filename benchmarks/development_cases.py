@@ -1,4 +1,5 @@
-"""The ten development cases, each from its script to its verdict, and docs/development-cases.md.
+"""The ten development cases, each from its script to its verdict: docs/development-cases.md, and the
+reports of the gallery.
 
     python benchmarks/development_cases.py [--budget SECONDS] [--only d3,d4] [--seeds N]
 
@@ -23,6 +24,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "cases" / "development"
 PAGE = ROOT / "docs" / "development-cases.md"
+GALLERY = ROOT / "docs" / "gallery"
 
 
 COMMAND = (sys.executable, "-m", "whyfit", "run", "--fast", "-q")
@@ -97,6 +99,18 @@ def run(case: Case, budget: float) -> tuple[dict[str, Any] | None, float, str]:
         return json.loads(file.read_text()), seconds, ""
 
 
+def stored(case: Case) -> Path:
+    """Where the report of a case is kept for the gallery (scripts/gallery.py)."""
+    return GALLERY / f"{case.script.stem}.json"
+
+
+def keep(case: Case, report: dict[str, Any]) -> None:
+    """Keep a report without what differs each time: how long it took, and what was trained anew."""
+    content = json.dumps({**report, "seconds": {}, "work": {}}, separators=(",", ":"))
+    GALLERY.mkdir(exist_ok=True)
+    stored(case).write_text(content + "\n")
+
+
 def fresh_success(case: Case, changes: list[dict[str, str]], seeds: int) -> str:
     """Successes of the changed recipe on seeds that no study has seen."""
     sys.path.insert(0, str(ROOT))
@@ -143,6 +157,7 @@ def row(case: Case, budget: float, seeds: int) -> list[str]:
             "-",
             f"{seconds:.0f}",
         ]
+    keep(case, report)
     fit = report["fits"][0]
     causes = fit["causes"]
     status = {each["cause"]: each["status"] for each in causes}

@@ -409,10 +409,10 @@ What went wrong:
 ## What the first run showed to be wrong
 
 In the first trial, one recipe with 17 faults, the cause was found nearly always, and in 5 of the 17
-something else was confirmed beside it: with start weights of 30, for example, a sigmoid and ten times the learning rate
-together made up for them, so that training was called too short. Two free changes make up for
-nearly any fault. Since then only the smallest sets made of *proposed* changes accuse (see [how we
-know](how-we-know.md)).
+something else was confirmed beside it: with start weights of 30, for example, a sigmoid and ten times
+the learning rate together made up for them, so that training was called too short. Two free
+changes make up for nearly any fault. Since then only the smallest sets made of *proposed* changes
+accuse (see [how we know](how-we-know.md)).
 
 It also showed replicates that end alike because they share the order of their data: of twelve
 groups of 16 three had no success and four 11 to 14. Since then a replicate has an order of its

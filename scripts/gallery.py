@@ -1,16 +1,15 @@
-"""Make docs/gallery/: what whyfit says of ten questions that people asked, each with its whole report.
+"""Make docs/gallery/index.md: what whyfit says of ten questions that people asked.
 
-    python scripts/gallery.py           # runs the scripts of cases/development (about ten minutes)
-    python scripts/gallery.py --stored  # from the stored reports, after a change of the views
+    python benchmarks/development_cases.py  # runs the scripts and keeps their reports
+    python scripts/gallery.py               # the page, from the reports that are kept
 
 A report is kept as JSON; the documentation's build makes its HTML. A test compares the page with what
-the stored reports give.
+the kept reports give.
 """
 
 from __future__ import annotations
 
 import html
-import json
 import sys
 from pathlib import Path
 
@@ -21,10 +20,9 @@ from whyfit.report.panels.fit import FitPanel
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from benchmarks.development_cases import CASES, Case, run  # noqa: E402  found by the line above
+from benchmarks.development_cases import CASES, Case, stored  # noqa: E402  found by the line above
 
 FOLDER = ROOT / "docs" / "gallery"
-BUDGET = 15.0
 
 HEAD = """# Gallery
 
@@ -36,28 +34,9 @@ answers compare with what was expected stands in [the ten development cases](../
 
 
 def main() -> None:
-    """Run the cases, or read what is stored, and write the page."""
-    FOLDER.mkdir(exist_ok=True)
-    if "--stored" not in sys.argv:
-        for case in CASES:
-            store(case)
+    """Write the page."""
     (FOLDER / "index.md").write_text(page())
     print("Wrote docs/gallery/index.md")
-
-
-def store(case: Case) -> None:
-    """Run one case and keep its report, without the times, which differ each time."""
-    report, _seconds, problem = run(case, BUDGET)
-    if report is None:
-        raise SystemExit(f"{case.name}: {problem}")
-    content = json.dumps({**report, "seconds": {}}, separators=(",", ":"))
-    stored(case).write_text(content + "\n")
-    print(f"Wrote {stored(case).relative_to(ROOT)}", flush=True)
-
-
-def stored(case: Case) -> Path:
-    """Where the report of a case is kept."""
-    return FOLDER / f"{case.script.stem}.json"
 
 
 def page() -> str:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from benchmarks.development_cases import CASES
+from benchmarks.development_cases import CASES, stored
 from scripts import gallery
 from scripts.docs_site import to_copies
 
@@ -42,6 +42,6 @@ def test_the_gallery_shows_what_is_stored():
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_case_of_the_gallery_has_its_report(case):
-    stored = panels.from_json(gallery.stored(case).read_bytes())
-    assert stored.script == case.script.name
-    assert stored.fits
+    report = panels.from_json(stored(case).read_bytes())
+    assert report.script == case.script.name
+    assert report.fits

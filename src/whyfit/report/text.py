@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
+from dataclasses import dataclass
 from itertools import takewhile
 
 from rich.console import Console
@@ -27,7 +28,6 @@ STATUS_MARKS = {
     "undecided": ("?", "?"),
     "not-tested": ("–", "-"),
 }
-MOST_OPEN = 2
 MOST_LINES = 23
 """Of a fit; the command line adds a rule above and the files below."""
 
@@ -79,26 +79,38 @@ def from_ledger(report: Report) -> str:
 def _render_fit(report: Report, panel: FitPanel, console: Console, verbosity: int) -> None:
     _wrapped(console, _facts(report, panel), style="dim")
     most = MOST_LINES - bool(from_ledger(report))
-    height, others = _room(panel, console, verbosity, most)
+    room = _room(panel, console, verbosity, most)
     if panel.curve is not None and console.width >= 60:
         width = min(console.width, 80) - 4
-        for line in plot(panel.curve, width=width, height=height, plain=_plain(console)):
+        for line in plot(panel.curve, width=width, height=room.plot, plain=_plain(console)):
             console.print(Text("  " + line), no_wrap=True, overflow="crop")
-    _answer(panel, console, verbosity, others)
+    _answer(panel, console, verbosity, room)
 
 
-def _room(panel: FitPanel, console: Console, verbosity: int, most: int) -> tuple[int, int]:
-    """Lines for the plot, and how many other fixes to name: with many causes to tell both shrink."""
-    for height, others in ((4, 2), (3, 2), (2, 2), (2, 1), (2, 0)):
+@dataclass(frozen=True)
+class Room:
+    """Lines for the plot, how many other fixes to name, how many open causes to tell in full."""
+
+    plot: int = 4
+    others: int = 2
+    open: int = 2
+
+
+ROOMS = (Room(), Room(3), Room(2), Room(2, 1), Room(2, 0), Room(2, 0, 1), Room(2, 0, 0))
+"""From roomy to narrow: with many causes to tell all else shrinks."""
+
+
+def _room(panel: FitPanel, console: Console, verbosity: int, most: int) -> Room:
+    for room in ROOMS:
         written = io.StringIO()
         trial = Console(file=written, width=console.width, highlight=False)
-        _answer(panel, trial, verbosity, others)
-        if 1 + height + written.getvalue().count("\n") <= most:
-            return height, others
-    return 2, 0
+        _answer(panel, trial, verbosity, room)
+        if 1 + room.plot + written.getvalue().count("\n") <= most:
+            return room
+    return ROOMS[-1]
 
 
-def _answer(panel: FitPanel, console: Console, verbosity: int, others: int) -> None:
+def _answer(panel: FitPanel, console: Console, verbosity: int, room: Room) -> None:
     if panel.asked is not None:
         _asked(panel, console)
         return
@@ -106,13 +118,13 @@ def _answer(panel: FitPanel, console: Console, verbosity: int, others: int) -> N
         _wrapped(console, panel.headline, style="bold")
         _all_causes(panel, console)
     else:
-        _why(panel, console)
+        _why(panel, console, room.open)
     blameless = [each for each in panel.not_to_blame if each != "size" or verbosity > 0]
     if blameless:
         _wrapped(console, f"Not to blame: {', '.join(blameless)}.")
     if panel.fix_sentence:
         _wrapped(console, panel.fix_sentence)
-    for fix in panel.fixes[1 : 1 + others]:
+    for fix in panel.fixes[1 : 1 + room.others]:
         _wrapped(console, f"Or: {_fix_words(fix)}", indent=2)
     _diff(panel, console)
     if verbosity > 0:
@@ -142,7 +154,7 @@ def _fix_words(fix: FixPanel) -> str:
 # ---- why ----
 
 
-def _why(panel: FitPanel, console: Console) -> None:
+def _why(panel: FitPanel, console: Console, most_open: int) -> None:
     """Every confirmed cause with its proof; the counts of a set that several share are said once."""
     confirmed = [cause for cause in panel.causes if cause.status == "confirmed"]
     proven = [cause for cause in confirmed if cause.converse is not None]
@@ -165,7 +177,7 @@ def _why(panel: FitPanel, console: Console) -> None:
     for cause in confirmed:
         if cause.converse is None:
             _cause(cause, console, verbose=False)
-    _open_causes(panel, console)
+    _open_causes(panel, console, most_open)
     _observed(panel, console)
     _size(panel, console)
 
@@ -182,20 +194,21 @@ def _converse(panel: FitPanel, cause: CausePanel, console: Console) -> None:
     )
 
 
-def _open_causes(panel: FitPanel, console: Console) -> None:
+def _open_causes(panel: FitPanel, console: Console, most: int) -> None:
     """What was observed and could not be decided; causes of which the same is said share a line."""
     groups: dict[str, list[CausePanel]] = {}
     for cause in panel.causes:
         if cause.status == "undecided" and cause.observed:
             groups.setdefault(cause.sentence, []).append(cause)
     shown = list(groups.items())
-    for sentence, causes in shown[:MOST_OPEN]:
+    for sentence, causes in shown[:most]:
         names = ", ".join(cause.cause for cause in causes)
         said = _without_intervals(_without_status(sentence, "undecided"))
         _wrapped(console, f"? {names}: undecided: {said}", indent=2)
-    rest = [cause.cause for _sentence, causes in shown[MOST_OPEN:] for cause in causes]
+    rest = [cause.cause for _sentence, causes in shown[most:] for cause in causes]
     if rest:
-        _wrapped(console, f"? undecided too: {', '.join(rest)} (-v says why)", indent=2)
+        too = " too" if shown[:most] else ""
+        _wrapped(console, f"? undecided{too}: {', '.join(rest)} (-v says why)", indent=2)
 
 
 def _observed(panel: FitPanel, console: Console) -> None:
