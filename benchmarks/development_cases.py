@@ -223,7 +223,7 @@ def written() -> dict[str, list[str]]:
 def main() -> None:
     """Run the cases and write the page; rows of cases that were not run stay as they are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--budget", type=float, default=15.0)
+    parser.add_argument("--budget", type=float, default=30.0)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", default="", help="names such as d3,d4b; all if left out")
     options = parser.parse_args()

@@ -148,9 +148,11 @@ def _full(
     findings: tuple[Finding, ...],
     left: tuple[Alternative, ...],
 ) -> Study:
+    laboratory.reserved = offer.RESERVED * laboratory.plan.budget
     found = search(laboratory)
     judged = judge.judge(laboratory, found)
     tried = offer.try_alternatives(laboratory, left)
+    laboratory.reserved = 0.0
     surest = offer.sharpen(laboratory, judged.sets)
     values = judge.factorial(laboratory, judged)
     smallest = min((len(held) for held in judged.representatives), default=0)

@@ -27,8 +27,9 @@ REFUTED_BELOW = 0.10
 """A change that moves the success rate by less than this is not why the fit failed."""
 
 MOST_SETS = 10
-SHARE_OF_CANDIDATES = 0.5
-"""Share of the budget left for a first look at candidates and their parts; converses need the rest."""
+SHARE_OF_CANDIDATES, SHARE_OF_SINGLES = 0.5, 0.8
+"""Share of the budget left for a first look at candidates and their parts; converses need the rest. That
+of a single change needs the unchanged script alone, which has been trained."""
 
 MOST_FACTORIAL = 4
 FACTORIAL = 64
@@ -135,22 +136,23 @@ def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int
 def _related(
     laboratory: Laboratory, candidates: tuple[Arm, ...], notes: list[str]
 ) -> tuple[Arm, ...]:
-    """What the budget allows to judge: the changes alone that findings propose, which are tested in any
-    case, then the candidates with their parts.
+    """What the budget allows to judge: single changes that look good, the others that findings propose,
+    then the larger candidates with their parts.
     """
     related: dict[Arm, None] = {}
-    allowance = SHARE_OF_CANDIDATES * laboratory.remaining
-    left_out = 0
+    start, spent, left_out = laboratory.remaining, 0.0, 0
     tried = _tried_alone(laboratory)
     suspected = [arm(change) for change in laboratory.plan.proposed if change in tried]
-    for changes in dict.fromkeys((*suspected, *candidates[:MOST_SETS])):
+    singles = [changes for changes in candidates[:MOST_SETS] if len(changes) == 1]
+    for changes in dict.fromkeys((*singles, *suspected, *candidates[:MOST_SETS])):
         family = dict.fromkeys((changes, *_parts(changes)))
         price = laboratory.price(family.keys() - related.keys(), LOOKS[0], "confirmation")
         # The first candidate may take all that is left: without it there is nothing to say.
-        if price > (allowance if related else laboratory.remaining):
-            left_out += 1
+        share = SHARE_OF_SINGLES if len(changes) == 1 else SHARE_OF_CANDIDATES
+        if spent + price > (share if related else 1.0) * start:
+            left_out += changes in candidates
             continue
-        allowance -= price
+        spent += price
         related.update(family)
     if left_out:
         notes.append(

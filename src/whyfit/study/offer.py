@@ -11,6 +11,10 @@ from whyfit.study.effects import LOOKS, outcome_interval
 from whyfit.study.run import Laboratory
 from whyfit.study.words import counts_of, describe
 
+RESERVED = 0.25
+"""Share of the budget that the search for causes leaves for this: 64 of 64 starts may be luck, and then
+one person in eight finds the fix broken."""
+
 FIRST = 3
 """Fixes whose rates are made sharp: the one recommended, and those that would take its place."""
 

@@ -58,6 +58,7 @@ class Laboratory:
     started: float = field(default_factory=time.monotonic)
     started_work: float = field(default_factory=time.process_time)
     spent: float = 0.0
+    reserved: float = 0.0
     fits: int = 0
     _blocks: dict[tuple[Arm, Phase], list[Array]] = field(default_factory=dict)
     _crew: Crew | None = None
@@ -82,8 +83,8 @@ class Laboratory:
 
     @property
     def remaining(self) -> float:
-        """Modelled seconds left of the budget."""
-        return self.plan.budget - self.spent
+        """Modelled seconds left of the budget, without what is kept for later."""
+        return self.plan.budget - self.spent - self.reserved
 
     @property
     def overdue(self) -> bool:
