@@ -270,3 +270,20 @@ def test_a_run_that_most_starts_equal_is_not_lucky():
             np.stack([np.where(good, 0.0, 1.0), np.full(512, 4.0)])
         ]
         assert verdict.luck(laboratory, evidence).status == status
+
+
+def test_a_smooth_network_that_was_trained_shows_that_its_size_suffices():
+    x, y = sine(100, -1.0, 1.0)
+    slow = recipe((6,), "tanh", kernel=HE, rate=1e-5, epochs=100, batch_size=10)
+    study = study_of(fit_of(slow, x, y), budget=2.0)
+    size = next(cause for cause in study.causes if cause.slug == "too-few-units")
+    assert size.status == "refuted"
+    assert size.proven
+    assert "a network of this size was trained to" in size.sentence
+    shapes = ("units", "depth", "activation")
+    met = [
+        each.arm
+        for each in study.outcomes
+        if each.unexplained.min() <= study.plan.criterion.tolerance
+    ]
+    assert any(not any(change.factor in shapes for change in each) for each in met)

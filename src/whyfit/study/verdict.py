@@ -16,6 +16,7 @@ from whyfit.records.study import (
     CauseStatus,
     Claim,
     Comparison,
+    Outcomes,
 )
 from whyfit.study import factors
 from whyfit.study.effects import CONFIDENCE, outcome_interval, p_of_no_less
@@ -28,6 +29,7 @@ from whyfit.study.words import (
     capital,
     converse_sentence,
     counts_of,
+    describe,
     equivalence_sentence,
     moves,
     one_of_many,
@@ -337,6 +339,13 @@ def _size(laboratory: Laboratory, judged: Judged, evidence: Evidence) -> Cause |
         claims = tuple(Claim("too-few-units", change) for change in wider)
         if not claims:
             return None
+        if (trained := _trained_witness(laboratory)) is not None:
+            sentence = (
+                f"No: a network of this size was trained to {trained.unexplained.min():.3g} "
+                f"({describe(trained.arm)}); the tolerance is {tolerance:.3g}.{effect}"
+            )
+            tested = effects_of(judged, wider)
+            return Cause("too-few-units", "refuted", sentence, False, tested, proven=True)
         return _by_rates(laboratory, judged, "too-few-units", claims, observed=False)
     units = f"{capacity.bends} hidden unit" + ("s" if capacity.bends != 1 else "")
     if capacity.lower_bound > tolerance:
@@ -352,6 +361,30 @@ def _size(laboratory: Laboratory, judged: Judged, evidence: Evidence) -> Cause |
     return Cause(
         "too-few-units", "refuted", sentence, False, effects_of(judged, wider), proven=True
     )
+
+
+OF_THE_SHAPE = ("units", "depth", "activation", "output_activation", "use_bias")
+"""Factors that decide what a network can be. All others decide what training makes of it: a scaling of
+inputs or targets is absorbed by the first or the last layer, if these have biases and the last is
+linear."""
+
+
+def _trained_witness(laboratory: Laboratory) -> Outcomes | None:
+    """The arm with the best network of the script's own shape, if one meets the tolerance.
+
+    It proves that the size suffices, where no formula does: for smooth activations and several inputs.
+    """
+    first, last = laboratory.recipe.layers[0], laboratory.recipe.layers[-1]
+    absorbed = first.use_bias and last.use_bias and last.activation.name == "linear"
+    fixed = OF_THE_SHAPE if absorbed else (*OF_THE_SHAPE, "input_range", "target_range")
+    same = [
+        each
+        for each in laboratory.everything()
+        if each.replicates and not any(change.factor in fixed for change in each.arm)
+    ]
+    best = min(same, key=lambda each: each.unexplained.min(), default=None)
+    met = best is not None and best.unexplained.min() <= laboratory.plan.criterion.tolerance
+    return best if met else None
 
 
 def _best_effect(laboratory: Laboratory, judged: Judged, changes: tuple[Change, ...]) -> str:
