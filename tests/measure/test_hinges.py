@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fits import HE, fit_of, recipe, sine
+from whyfit.measure.evidence import gather
 from whyfit.measure.hinges import hinge_positions, trace_hinges
 from whyfit.records.network import Activation, Layer, Network
 
@@ -98,3 +100,24 @@ def test_two_inputs_are_refused():
     network = Network((Layer(np.ones((2, 1)), None, RELU),))
     with pytest.raises(ValueError, match="one input: the network has 2"):
         trace_hinges(network, 0.0, 1.0)
+
+
+def test_bends_of_deeper_layers_are_traced_by_epoch():
+    x, y = sine(200, -1.0, 1.0)
+    fit = fit_of(recipe((6, 5), kernel=HE, epochs=10), x, y)
+    tracks = gather(fit).tracks
+    assert tracks is not None
+    assert fit.weight_history is not None
+    for at in (0, 10):
+        network = fit.recipe.network(fit.weight_history.weights[at])
+        wanted = [
+            each for each in trace_hinges(network, -1.0, 1.0) if each.layer > 1 and each.inside
+        ]
+        rows = tracks.deeper[tracks.deeper[:, 0] == at]
+        assert [tuple(row[1:]) for row in rows] == [
+            (each.layer, each.unit, each.position) for each in wanted
+        ]
+    assert len(tracks.deeper)
+    shallow = gather(fit_of(recipe((6,), kernel=HE, epochs=3), x, y)).tracks
+    assert shallow is not None
+    assert not len(shallow.deeper)

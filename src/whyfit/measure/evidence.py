@@ -42,7 +42,9 @@ def gather(fit: Fit) -> Evidence:
         deaths=activity.deaths(recipe, history, few) if recipe and history else (),
         start_hinges=hinges.trace_hinges(start, low, high) if start and traceable else (),
         end_hinges=hinges.trace_hinges(end, low, high) if end and traceable else (),
-        tracks=hinges.hinge_tracks(recipe, history) if recipe and history and traceable else None,
+        tracks=hinges.hinge_tracks(recipe, history, low, high)
+        if recipe and history and traceable
+        else None,
         capacity=capacity.capacity(recipe, x, y) if recipe else None,
         curve=curve.curve_measures(x, y, data.noise_floor),
         steps=gradients.step_measures(fit, recipe, few, few_y) if recipe else None,

@@ -60,10 +60,26 @@ def trace_hinges(network: Network, low: float, high: float) -> tuple[Hinge, ...]
     return _with_slopes(network, knots, sorted(found), low, high)
 
 
-def hinge_tracks(recipe: Recipe, history: WeightHistory) -> HingeTracks:
-    """Positions of the first layer's hinges at every recorded epoch; one input only."""
+MOST_TRACED = 40
+"""Epochs at which a deep network is traced: enough for a picture, and a tenth of a second at most."""
+
+
+def hinge_tracks(recipe: Recipe, history: WeightHistory, low: float, high: float) -> HingeTracks:
+    """Positions of the first layer's hinges at every recorded epoch, and the bends of deeper layers
+    between `low` and `high`, the ends of the data, at up to MOST_TRACED epochs; one input only.
+    """
     positions = [hinge_positions(recipe.network(weights).layers[0]) for weights in history.weights]
-    return HingeTracks(history.epochs, np.array(positions))
+    last = len(history.epochs) - 1
+    traced = np.unique(np.linspace(0, last, MOST_TRACED).astype(int)) if last >= 0 else []
+    deeper = [
+        (history.epochs[at], hinge.layer, hinge.unit, hinge.position)
+        for at in (traced if len(recipe.hidden) > 1 else [])
+        if np.all(np.isfinite(history.weights[at]))
+        for hinge in trace_hinges(recipe.network(history.weights[at]), low, high)
+        if hinge.layer > 1 and hinge.inside
+    ]
+    rows = np.array(deeper, dtype=np.float64).reshape(-1, 4)
+    return HingeTracks(history.epochs, np.array(positions), rows)
 
 
 def _pre_activations(network: Network, index: int, x: Array) -> Array:

@@ -242,10 +242,15 @@ class StartMeasures:
 
 @dataclass(frozen=True, eq=False)
 class HingeTracks:
-    """Where the first layer's units bend during training, one input only; NaN where never."""
+    """Where the first layer's units bend during training, one input only; NaN where never.
+
+    `deeper` holds the bends of all deeper layers inside the data at some of the epochs: each row an
+    epoch, a layer, a unit (both from 1) and a position. A deep unit may bend at several places.
+    """
 
     epochs: Int[Array, times]
     positions: Float[Array, "times units"]
+    deeper: Float[Array, "bends 4"]
 
 
 @dataclass(frozen=True, eq=False)

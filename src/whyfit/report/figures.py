@@ -147,6 +147,8 @@ def _tracks(panel: FitPanel, prefix: str) -> Named:
     ]
     if len(keys) > MOST_NAMED:
         keys = [("unit dash-0", "one unit each"), *([("dead", "off at the end")] if dead else [])]
+    if course.deeper_bends:
+        keys.append(("dot-key fit", "units of deeper layers"))
     keys.append(("band", "range of the data"))
     epochs = [float(epoch) for epoch in course.track_epochs]
     head = ("epoch", *(f"unit {at + 1}" for at in range(len(course.tracks))))

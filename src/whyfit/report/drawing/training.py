@@ -27,7 +27,9 @@ def loss(name: str, panel: FitPanel) -> str:
 
 
 def tracks(name: str, panel: FitPanel) -> str:
-    """Where the units of the first layer bend, by epoch; the band is the range of the data."""
+    """Where the units bend, by epoch: a line for each of the first layer, dots for deeper ones. The band
+    is the range of the data.
+    """
     course, curve = panel.training, panel.curve
     if not course.tracks or curve is None:
         return ""
@@ -37,6 +39,9 @@ def tracks(name: str, panel: FitPanel) -> str:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         axes.axhspan(low, high, color=BAND, alpha=0.15, lw=0)
+        if deep := course.deeper_bends:
+            epochs, places = [each.epoch for each in deep], floats([each.x for each in deep])
+            axes.plot(epochs, places, ".", color=FIT, ms=2.5)
         for at, track in enumerate(course.tracks):
             dead = at + 1 in died
             axes.plot(

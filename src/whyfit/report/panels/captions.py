@@ -96,7 +96,20 @@ def _tracks(panel: FitPanel) -> str:
     )
     return (
         f"Where each unit of the first layer bends, by epoch. At the end {inside} of "
-        f"{len(panel.training.tracks)} lie inside the data, the shaded band."
+        f"{len(panel.training.tracks)} lie inside the data, the shaded band.{_deeper(panel)}"
+    )
+
+
+def _deeper(panel: FitPanel) -> str:
+    bends = panel.training.deeper_bends
+    if not bends:
+        return ""
+    counts = [
+        sum(each.epoch == epoch for each in bends) for epoch in (bends[0].epoch, bends[-1].epoch)
+    ]
+    return (
+        f" Units of deeper layers make {several(counts[0], 'bend')} there at epoch "
+        f"{bends[0].epoch} and {counts[1]} at epoch {bends[-1].epoch}."
     )
 
 

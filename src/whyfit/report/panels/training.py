@@ -25,6 +25,16 @@ class SnapshotPanel:
 
 
 @dataclass(frozen=True)
+class DeepBendPanel:
+    """A bend that a unit of a deeper layer makes inside the data after some epochs."""
+
+    epoch: int
+    layer: int
+    unit: int
+    x: Number
+
+
+@dataclass(frozen=True)
 class TrainingPanel:
     """Loss by epoch, hinge positions by epoch in the person's units of x, and the curve by epoch."""
 
@@ -37,6 +47,7 @@ class TrainingPanel:
     first_nonfinite: int | None = None
     snapshot_x: Series = ()
     snapshots: tuple[SnapshotPanel, ...] = ()
+    deeper_bends: tuple[DeepBendPanel, ...] = ()
 
 
 def training(said: FitDiagnosis) -> TrainingPanel:
@@ -57,6 +68,21 @@ def training(said: FitDiagnosis) -> TrainingPanel:
         evidence.training.first_nonfinite,
         x,
         snapshots,
+        _deeper_bends(evidence),
+    )
+
+
+MOST_DEEP_BENDS = 1500
+
+
+def _deeper_bends(evidence: Evidence) -> tuple[DeepBendPanel, ...]:
+    """The bends of deeper layers; of very many an even choice."""
+    if evidence.tracks is None:
+        return ()
+    rows = thinned(evidence.tracks.deeper, MOST_DEEP_BENDS)
+    return tuple(
+        DeepBendPanel(int(epoch), int(layer), int(unit), in_x_units(evidence.fit, float(x)))
+        for epoch, layer, unit, x in rows
     )
 
 
