@@ -226,19 +226,24 @@ model.fit(x, y, epochs=50, verbose=0, callbacks=[Stop()])
     assert fit["training"]["epochs"][-1] == 4
 
 
+# A shell's background jobs ignore Ctrl-C, and so do their children unless they say otherwise.
+HEEDS_CTRL_C = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from whyfit.cli import main; main()"
+)
+
+
 @pytest.mark.framework
 def test_ctrl_c_keeps_what_was_captured(tmp_path: Path):
     (tmp_path / "script.py").write_text(
         FIT + "print('ready', flush=True)\nmodel.fit(x, y, epochs=100000, verbose=0)\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "whyfit", "run", "--no-study", "script.py"],
+        [sys.executable, "-c", HEEDS_CTRL_C, "run", "--no-study", "script.py"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell's background jobs ignore Ctrl-C, and so would their children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
