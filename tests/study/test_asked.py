@@ -11,8 +11,10 @@ from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
 from whyfit.records.study import BASELINE, arm
 from whyfit.rules import findings
+from whyfit.study import factors
 from whyfit.study.asked import parse_arm, written
 from whyfit.study.conduct import StudyOptions, conduct
+from whyfit.study.plan import make_plan
 
 
 def study_of(**options):
@@ -45,6 +47,9 @@ def test_an_arm_is_read_as_it_is_written(text: str):
         ("units", "factor=level"),
         ("units=", "factor=level"),
         ("units=4 and units=8", "each factor once"),
+        ("optimizer=adam(0.01) and learning_rate=0.1", "brings its own learning rate"),
+        ("dropout=0.5", "dropout takes none"),
+        ("weight_penalty=high", "weight_penalty takes none"),
         ("units=0", "units takes a width"),
         ("epochs=1.5", "epochs takes a whole number"),
         ("learning_rate=-1", "learning_rate takes a number above 0"),
@@ -87,11 +92,55 @@ def test_the_counts_of_a_whole_study_come_back():
         assert np.array_equal(before.unexplained, after.unexplained[: before.replicates])
 
 
-@pytest.mark.parametrize("text", ["loss=cat", "activation=wavelet", "units=4, 4, 4"])
-def test_what_cannot_be_trained_is_told_in_a_sentence(text: str):
-    with pytest.raises(UsageError, match="no network can be trained with"):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("loss=cat", "loss cat is not supported"),
+        ("activation=wavelet", "activation wavelet is not supported"),
+        ("kernel_initializer=bla", "initializer bla is not supported"),
+        ("units=4, 4, 4", "the number of widths is 3, that of hidden layers 1"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_a_sentence(text: str, told: str):
+    with pytest.raises(UsageError, match=f"no network can be trained with {text}: {told}"):
         study_of(arms=(parse_arm(text),))
+
+
+def test_every_level_that_a_study_tries_can_be_named():
+    """The command that a report gives to see a comparison again is one that is taken."""
+    x, y = sine(50)
+    for made in (
+        recipe((4,), kernel=UNIFORM, epochs=2),
+        recipe((4, 3), "tanh", output="sigmoid", epochs=2, shuffle=False),
+        recipe((8,), "sigmoid", rate=1e-5, epochs=2, batch_size=3),
+    ):
+        fit = fit_of(made, x, 7.0 * y - 3.0)
+        evidence = gather(fit)
+        plan = make_plan(evidence, findings(evidence), made)
+        spared = [claim.spared for claim in plan.claims if claim.spared]
+        for change in (*plan.levels, *spared):
+            assert parse_arm(written(arm(change))) == arm(change)
 
 
 def test_a_start_that_needs_he_keeps_its_name():
     assert str(HE) in written(arm(Change("kernel_initializer", str(HE))))
+
+
+def test_layers_can_be_taken_away():
+    x, y = sine(20)
+    made = recipe((4, 3), epochs=2)
+    fit = fit_of(made, x, y)
+    fewer = factors.apply(parse_arm("depth=1 hidden layer"), fit, made)
+    more = factors.apply(parse_arm("depth=3 hidden layers and units=5"), fit, made)
+    assert [layer.units for layer in fewer.hidden] == [4]
+    assert [layer.units for layer in more.hidden] == [5, 5, 5]
+
+
+@pytest.mark.parametrize("text", ["activation=tanh", "depth=2 hidden layers", "units=4"])
+def test_what_a_network_does_not_have_cannot_be_changed(text: str):
+    x, y = sine(20)
+    made = recipe((), epochs=2)
+    evidence = gather(fit_of(made, x, y))
+    options = StudyOptions(arms=(parse_arm(text),))
+    with pytest.raises(UsageError, match="the network has no hidden layer"):
+        conduct(evidence, findings(evidence), made, options)

@@ -21,6 +21,7 @@ from whyfit.study.judge import counting_sets, minimal_sets
 from whyfit.study.plan import make_plan
 from whyfit.study.replay import replay
 from whyfit.study.run import Laboratory
+from whyfit.study.verdict import _trained_witness
 
 
 def study_of(fit, **options) -> Study:
@@ -287,3 +288,16 @@ def test_a_smooth_network_that_was_trained_shows_that_its_size_suffices():
         if each.unexplained.min() <= study.plan.criterion.tolerance
     ]
     assert any(not any(change.factor in shapes for change in each) for each in met)
+
+
+@pytest.mark.parametrize(("outputs", "proves"), [(1, True), (2, False)])
+def test_scaling_several_targets_proves_nothing_of_size(outputs: int, proves: bool):
+    """Each target's share in the error changes with its scale, and the tolerance is of the whole."""
+    x, y = sine(50, -1.0, 1.0)
+    made = recipe((4,), "tanh", outputs=outputs, epochs=2)
+    fit = fit_of(made, x, np.hstack([y, 100.0 * x])[:, :outputs])
+    evidence = gather(fit)
+    laboratory = Laboratory(fit, made, make_plan(evidence, findings(evidence), made))
+    scaled = arm(Change("target_range", "standardised"))
+    laboratory._blocks[scaled, "selection"] = [np.zeros((2, 16))]
+    assert (_trained_witness(laboratory) is not None) == proves

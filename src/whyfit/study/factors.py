@@ -222,8 +222,8 @@ def _deeper(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
 
 def _with_depth(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     wanted = int(level.split()[0])
-    extra = wanted - len(recipe.hidden)
-    return recipe.with_hidden(recipe.hidden + (recipe.hidden[-1],) * extra)
+    extra = max(0, wanted - len(recipe.hidden))
+    return recipe.with_hidden(recipe.hidden[:wanted] + (recipe.hidden[-1],) * extra)
 
 
 def _output_levels(_fit: Fit, recipe: Recipe) -> tuple[str, ...]:
