@@ -12,6 +12,7 @@ from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import EarlyStopping, Optimizer, Recipe
 from whyfit.rules import (
+    hinges_share_one_point,
     learning_rate_too_high,
     learning_rate_too_low,
     no_bias,
@@ -81,13 +82,36 @@ def stopped(fit: Fit, epochs: int) -> Fit:
 
 def test_training_that_ended_itself():
     x, y = sine(60)
-    fit = fit_of(recipe(epochs=8), x, y)
+    fit = fit_of(recipe(epochs=8, batch_size=1), x, y)
     fit = replace(fit, history={"loss": (0.5,) * 8})
     said = training_too_short.check(gather(stopped(fit, 100)))
     assert said is not None
     assert "8 of 100 epochs" in said.message
     assert Change("early_stopping", "none") in said.remedies
     assert training_too_short.check(gather(stopped(fit, 8))) is None
+
+
+def test_few_steps_are_seen_though_the_loss_lies_still():
+    x, y = sine(60)
+    fit = replace(fit_of(recipe(epochs=5), x, y), history={"loss": (0.5,) * 5})
+    said = training_too_short.check(gather(fit))
+    assert said is not None
+    assert "10 steps in all" in said.message
+    assert [change.to for change in said.remedies if change.factor == "epochs"] == ["x4", "1000"]
+    enough = replace(fit_of(recipe(epochs=200), x, y), history={"loss": (0.5,) * 200})
+    assert training_too_short.check(gather(enough)) is None
+
+
+def test_equal_biases_share_a_point_but_for_rounding():
+    """A bias of 1e-17 is zero but for rounding: biases are to be spread, not inputs scaled."""
+    x, y = sine(60, 19.0, 21.0)
+    fit = fit_of(recipe((8,), kernel=HE, epochs=1), x, y)
+    first, *others = fit.start.layers
+    nudged = replace(first, bias=first.bias + 1e-17 * np.arange(8))
+    fit = replace(fit, start=replace(fit.start, layers=(nudged, *others)))
+    said = hinges_share_one_point.check(gather(fit))
+    assert said is not None
+    assert said.remedies == (Change("bias_initializer", "spread"),)
 
 
 def test_a_heavy_tail_is_seen():

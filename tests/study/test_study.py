@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.fits import HE, UNIFORM, fit_of, recipe, sine
+from tests.healthy import GLOROT, diagnosed
 from whyfit.engine.initializers import draw
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
@@ -21,7 +22,7 @@ from whyfit.study.judge import counting_sets, minimal_sets
 from whyfit.study.plan import make_plan
 from whyfit.study.replay import replay
 from whyfit.study.run import Laboratory
-from whyfit.study.verdict import _trained_witness
+from whyfit.study.size import trained_witness
 
 
 def study_of(fit, **options) -> Study:
@@ -300,4 +301,28 @@ def test_scaling_several_targets_proves_nothing_of_size(outputs: int, proves: bo
     laboratory = Laboratory(fit, made, make_plan(evidence, findings(evidence), made))
     scaled = arm(Change("target_range", "standardised"))
     laboratory._blocks[scaled, "selection"] = [np.zeros((2, 16))]
-    assert (_trained_witness(laboratory) is not None) == proves
+    assert (trained_witness(laboratory) is not None) == proves
+
+
+def narrow(size: int) -> Study:
+    """A study of a product of two inputs by few tanh units, or by enough of them trained too briefly."""
+    random = np.random.default_rng(3)
+    x = random.uniform(-1.0, 1.0, (200, 2))
+    y = x[:, :1] * x[:, 1:]
+    one = recipe((size,), "tanh", kernel=GLOROT, rate=0.01, epochs=60 if size == 1 else 4, inputs=2)
+    said = diagnosed(fit_of(one, x, y / y.std()), 8.0)
+    assert said.study is not None
+    return said.study
+
+
+def test_more_units_mend_it_and_no_network_of_its_size_was_good():
+    cause = next(each for each in narrow(1).causes if each.slug == "too-few-units")
+    assert cause.status == "confirmed"
+    assert "None of " in cause.sentence
+    assert not cause.proven
+
+
+def test_what_is_only_too_short_is_not_too_small():
+    found = {each.slug: each.status for each in narrow(24).causes}
+    assert found["too-few-units"] != "confirmed"
+    assert found["training-too-short"] == "confirmed"

@@ -18,6 +18,9 @@ from whyfit.records.finding import Change, Finding, Measure
 # Hinges nearer than this share of the data's range give a curve that no plot tells from one bend.
 NEAR = 0.01
 
+# Equal biases of zero bend at one point but for rounding.
+EXACT = 1e-6
+
 
 def check(evidence: Evidence) -> Finding | None:
     """Suspect where at least half of the first layer's hinges, and two or more, coincide."""
@@ -33,6 +36,8 @@ def check(evidence: Evidence) -> Finding | None:
     if len(together) < 2 or len(together) < 0.5 * len(first):
         return None
     place = sum(hinge.position for hinge in together) / len(together)
+    if abs(place) <= EXACT * (high - low):
+        place = 0.0
     return Finding(
         "hinges-share-one-point",
         f"{len(together)} of {len(first)} first-layer units bend at the same point, x = {place:g}",
@@ -43,7 +48,7 @@ def check(evidence: Evidence) -> Finding | None:
         tuple((hinge.layer, hinge.unit) for hinge in together),
         (
             Change("bias_initializer", "spread")
-            if len({hinge.position for hinge in together}) == 1
+            if _spread(together) <= EXACT * (high - low)
             else Change("input_range", "scaled"),
         ),
     )
@@ -51,3 +56,8 @@ def check(evidence: Evidence) -> Finding | None:
 
 def _near(hinges: list[Hinge], position: float, distance: float) -> list[Hinge]:
     return [hinge for hinge in hinges if abs(hinge.position - position) <= distance]
+
+
+def _spread(hinges: list[Hinge]) -> float:
+    positions = [hinge.position for hinge in hinges]
+    return max(positions) - min(positions)

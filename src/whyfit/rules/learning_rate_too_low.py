@@ -8,7 +8,8 @@ How we know:     plain gradient descent overshoots where learning rate x curvatu
                  2; the curvature is measured, and the rate compared with that bound. Adam and its kin
                  move a weight by about the learning rate a step, so that steps x learning rate is
                  the farthest it can get.
-What to try:     ten or a hundred times the learning rate; Adam instead of plain SGD.
+What to try:     ten or a hundred times the learning rate, a thousand times where no weight can move by a
+                 tenth of its size; Adam instead of plain SGD.
 When to ignore:  the fit meets its tolerance.
 """
 
@@ -48,7 +49,7 @@ def check(evidence: Evidence) -> Finding | None:
                 f"the weights of every layer are of size {steps.smallest:.2g} or more",
                 (Measure("steps x learning rate", steps.reach, LEAST_REACH * steps.smallest),),
                 (),
-                remedies,
+                (*remedies, Change("learning_rate", "x1000")),
             )
         short = steps.distance / steps.reach if steps.reach > 0.0 else NOT_THE_RATE
         if not 1.0 < short < NOT_THE_RATE:

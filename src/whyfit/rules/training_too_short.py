@@ -1,42 +1,55 @@
-"""Training that stopped while the loss was still falling.
+"""Training that stopped while the loss was still falling, or before it had begun.
 
 What we see:     the loss of the last tenth of the epochs is clearly below that of the tenth before; or
-                 training ended itself long before its last epoch.
+                 training ended itself long before its last epoch; or there were few steps at all.
 Why it looks odd: the curve is on its way: often still flat or straight, right in shape and too small.
 How we know:     relative fall between the mean losses of the last two tenths of the epochs; the epochs
                  done, where early stopping is on (in scikit-learn it always is: `tol` and
-                 `n_iter_no_change`, and `tol` is no share of the loss).
+                 `n_iter_no_change`, and `tol` is no share of the loss); the number of steps, since a
+                 loss that has yet to begin to fall looks like one at rest.
 What to try:     more epochs; a larger learning rate; no early stopping, or more patience.
 When to ignore:  the fit meets its tolerance already.
 """
 
 from __future__ import annotations
 
-from whyfit.records.evidence import Evidence
+import math
+
+from whyfit.records.evidence import Evidence, TrainingMeasures
 from whyfit.records.finding import Change, Finding, Measure
 
 # A fall of 2 percent a tenth, kept up, takes a fifth off the loss in as many epochs again: worth
 # waiting for. Mini-batch noise in the mean of a tenth is far smaller.
 FALL = 0.02
 
+# At Adam's default rate of 0.001 so many steps move a weight by 0.3 at most, less than a customary start
+# gives it in a small layer; scikit-learn's default 200 epochs are 200 steps for up to 200 samples.
+FEW_STEPS = 300
+
+# What is tried then, where four times the epochs are not as many.
+ENOUGH_STEPS = 2000
+
 
 def check(evidence: Evidence) -> Finding | None:
-    """Suspect where the loss fell by more than 2 percent at the end."""
+    """Suspect where the loss fell by more than 2 percent at the end, or the steps were few."""
     training, fit = evidence.training, evidence.fit
     if training.first_nonfinite is not None:
         return None
     stopping = fit.recipe.early_stopping if fit.recipe is not None else None
     wanted = fit.recipe.epochs if fit.recipe is not None else 0
     ended_itself = stopping is not None and fit.epochs_done < wanted
-    if training.last_fall <= FALL and not ended_itself:
+    few = 0 < training.steps < FEW_STEPS
+    if training.last_fall <= FALL and not ended_itself and not few:
         return None
     said = (
         f"the loss was still falling at the end, by {training.last_fall:.0%} over the last tenth "
         f"of {training.epochs} epochs"
         if training.last_fall > FALL
         else "the loss had come to a halt"
+        if ended_itself
+        else f"the training took {training.steps} steps in all, of {training.epochs} epochs"
     )
-    remedies = [Change("epochs", "x4"), Change("learning_rate", "x10")]
+    remedies = [Change("epochs", "x4"), *_more(training), Change("learning_rate", "x10")]
     if ended_itself and stopping is not None:
         said = (
             f"training ended itself after {fit.epochs_done} of {wanted} epochs, {stopping.patience} "
@@ -47,7 +60,17 @@ def check(evidence: Evidence) -> Finding | None:
     return Finding(
         "training-too-short",
         said,
-        (Measure("fall of the loss in the last tenth", training.last_fall, FALL, "share"),),
+        (
+            Measure("fall of the loss in the last tenth", training.last_fall, FALL, "share"),
+            Measure("steps of the training", training.steps, FEW_STEPS, "steps"),
+        ),
         (),
         tuple(remedies),
     )
+
+
+def _more(training: TrainingMeasures) -> list[Change]:
+    """Epochs that make ENOUGH_STEPS, where these are more than four times as many."""
+    if not 0 < training.steps < ENOUGH_STEPS / 4:
+        return []
+    return [Change("epochs", str(math.ceil(training.epochs * ENOUGH_STEPS / training.steps)))]

@@ -11,30 +11,18 @@ from whyfit.records.finding import Change, Finding
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import (
     BASELINE,
-    Arm,
     Cause,
     CauseStatus,
     Claim,
-    Comparison,
-    Outcomes,
 )
-from whyfit.study import factors
+from whyfit.study import factors, size
 from whyfit.study.effects import CONFIDENCE, outcome_interval, p_of_no_less
-from whyfit.study.judge import DIRECT, REFUTED_BELOW, Judged, does_not_help
+from whyfit.study.judge import REFUTED_BELOW, Judged
+from whyfit.study.rates import by_rates
 from whyfit.study.run import Laboratory
-from whyfit.study.search import bar
-from whyfit.study.tested import effects_of, helps_elsewhere, open_question, stays_finite
 from whyfit.study.words import (
-    alone_only,
     capital,
-    converse_sentence,
-    counts_of,
-    describe,
-    equivalence_sentence,
-    moves,
     one_of_many,
-    phrase,
-    undecided_sentence,
 )
 
 SLUG_OF_BLAME: dict[tuple[str, str | None], str] = {
@@ -68,8 +56,8 @@ def causes(
     """The status of every finding, of what people blame, of size and of luck."""
     said = [_of_finding(laboratory, judged, evidence, finding) for finding in findings]
     known = {cause.slug for cause in said}
-    if "too-few-units" not in known and (size := _size(laboratory, judged, evidence)):
-        said.append(size)
+    if "too-few-units" not in known and (found := size.of(laboratory, judged, evidence)):
+        said.append(found)
     spoken_for = {
         change
         for (_held, change, _spared), comparison in judged.converse.items()
@@ -86,7 +74,7 @@ def causes(
                 if _blamed_slug(other, laboratory.recipe) == slug
             )
             claims = tuple(Claim(slug, other) for other in same)
-            said.append(_by_rates(laboratory, judged, slug, claims, observed=False))
+            said.append(by_rates(laboratory, judged, slug, claims, observed=False))
     said.append(luck(laboratory, evidence))
     return without_false_discoveries(tuple(said))
 
@@ -191,219 +179,7 @@ def _of_finding(
         names = ", ".join(dict.fromkeys(change.factor for change in kept))
         sentence = observed_only(finding, f"what would remove it ({names}) was to be kept")
         return Cause(finding.rule, "not-tested", sentence, True)
-    return _by_rates(laboratory, judged, finding.rule, claims, observed=True)
-
-
-def _by_rates(
-    laboratory: Laboratory,
-    judged: Judged,
-    slug: str,
-    claims: tuple[Claim, ...],
-    *,
-    observed: bool,
-) -> Cause:
-    """Confirmed by the converse, refuted by equivalence, otherwise undecided."""
-    proofs, spared = _proofs(laboratory, judged, claims)
-    changes = tuple(claim.change for claim in claims)
-    # With enough other changes nearly anything can be made to matter: a part of a scaling counts as the
-    # cause only if at least half of the sets that need the scaling need this part of it.
-    if proofs and len(proofs) >= len(spared):
-        held, claim, comparison = max(proofs, key=lambda each: _telling(laboratory, each))
-        sentence = converse_sentence(laboratory, held, claim.change, comparison, claim.spared)
-        if observed:
-            return Cause(slug, "confirmed", sentence, observed, (comparison,))
-        belongs = f"{phrase(claim.change)} belongs to what works"
-        sentence = f"Not seen in this fit, though {belongs}. {sentence}"
-        return Cause(slug, "undecided", sentence, observed, (comparison,))
-    if spared:
-        held, claim, comparison = spared[0]
-        alone = _directly(judged, held, claim)
-        if alone is not None and alone.interval.low <= 0.0:
-            sentence = (
-                f"Undecided: {phrase(claim.change)} belongs to what works, but it may do so for another "
-                f"reason: {moves(laboratory, alone)}."
-            )
-            return Cause(slug, "undecided", sentence, observed, (alone,))
-        sentence = "Undecided: what works needs this change, but seldom this part of it. "
-        sentence += converse_sentence(laboratory, held, claim.change, comparison, claim.spared)
-        return Cause(slug, "undecided", sentence, observed, (comparison,))
-    tested = effects_of(judged, changes)
-    if not tested:
-        return Cause(slug, "not-tested", "Not tested: the budget did not reach it.", observed)
-    if all(does_not_help(each) for each in tested):
-        elsewhere = helps_elsewhere(laboratory, changes)
-        if elsewhere is not None:
-            works = laboratory.outcomes(elsewhere.with_, "selection").rate >= bar(laboratory)
-            sentence = f"Undecided: {moves(laboratory, elsewhere)}, " + (
-                "but the budget did not reach to judge that on fresh seeds."
-                if works and not laboratory.outcomes(elsewhere.with_, "confirmation").replicates
-                else "but that is no set that works, and in those that do it does not help."
-            )
-            return Cause(slug, "undecided", sentence, observed, (*tested, elsewhere))
-        said = equivalence_sentence(laboratory, tested)
-        tamed = stays_finite(laboratory, changes) if observed else None
-        if tamed is not None:
-            sentence = (
-                f"In part: {phrase(tamed)} keeps the training from diverging, which is not enough "
-                f"({said[:-1]})."
-            )
-            return Cause(slug, "undecided", sentence, observed, tested)
-        open_one = open_question(laboratory, judged, changes)
-        if open_one is None:
-            return Cause(slug, "refuted", f"No: {said}", observed, tested)
-        sentence = alone_only(said, open_one)
-        return Cause(slug, "undecided", sentence, observed, tested)
-    sentence = undecided_sentence(laboratory, tested)
-    return Cause(slug, "undecided", sentence, observed, tested)
-
-
-OF_THE_ACTIVATION = (
-    "units-dead-at-start",
-    "units-died-in-training",
-    "units-saturated",
-    "hinges-share-one-point",
-    "hinges-outside-data",
-    "vanishing-gradient",
-)
-"""Faults of what the hidden activation does: another one takes them away by itself, so that a set
-that sets it and needs something else too shows nothing of them."""
-
-
-def _taken_away_by_another(held: Arm, claim: Claim) -> bool:
-    return claim.rule in OF_THE_ACTIVATION and any(
-        change.factor == "activation" and change != claim.change for change in held
-    )
-
-
-Proof = tuple[Arm, Claim, Comparison]
-
-
-def _proofs(
-    laboratory: Laboratory, judged: Judged, claims: tuple[Claim, ...]
-) -> tuple[list[Proof], list[Proof]]:
-    """Converses that show a claim, and those that show its change but not the part it is about.
-
-    A part shows nothing where the rest of the scaling suffices without it, as no change does that
-    can be taken out of a set that works.
-    """
-    target = laboratory.plan.target_rate
-    shown, only_whole = [], []
-    for (held, change, spared), comparison in judged.converse.items():
-        for claim in claims:
-            if claim.change != change or spared is not None or _taken_away_by_another(held, claim):
-                continue
-            part = judged.converse.get((held, change, claim.spared), comparison)
-            suffices = claim.spared is not None and (
-                laboratory.outcomes(part.without, "confirmation").rate >= target
-            )
-            shows = not suffices and _returns_directly(laboratory, judged, held, claim)
-            if judged.proves(part) and judged.proves(comparison) and shows:
-                shown.append((held, claim, part))
-            elif judged.proves(comparison):
-                only_whole.append((held, claim, part))
-    return shown, only_whole
-
-
-def _directly(judged: Judged, held: Arm, claim: Claim) -> Comparison | None:
-    direct = DIRECT.get(claim.rule)
-    if direct is None or claim.spared is None:
-        return None
-    return judged.directly.get((held, claim.spared, direct))
-
-
-def _returns_directly(laboratory: Laboratory, judged: Judged, held: Arm, claim: Claim) -> bool:
-    """Whether success returns, at least in part, where the fault alone is removed (see `DIRECT`).
-
-    Taken for granted where the fault has no such change, or the change cannot stand in the set.
-    """
-    direct = DIRECT.get(claim.rule)
-    if direct is None or claim.spared is None or direct not in laboratory.plan.levels:
-        return True
-    found = _directly(judged, held, claim)
-    return found is not None and found.interval.low > 0.0
-
-
-def _telling(laboratory: Laboratory, proof: Proof) -> tuple[int, float]:
-    """How well a converse serves as the example: sets made of what findings propose come first."""
-    held, _claim, comparison = proof
-    proposed = sum(change in laboratory.plan.proposed for change in held)
-    return proposed, comparison.difference
-
-
-def _size(laboratory: Laboratory, judged: Judged, evidence: Evidence) -> Cause | None:
-    """Size is decided by proof where there is one."""
-    capacity, tolerance = evidence.capacity, laboratory.plan.criterion.tolerance
-    wider = tuple(change for change in laboratory.plan.levels if change.factor == "units")
-    effect = _best_effect(laboratory, judged, wider)
-    if capacity is None or capacity.witness > tolerance >= capacity.lower_bound:
-        claims = tuple(Claim("too-few-units", change) for change in wider)
-        if not claims:
-            return None
-        if (trained := _trained_witness(laboratory)) is not None:
-            sentence = (
-                f"No: a network of this size was trained to {trained.unexplained.min():.3g} "
-                f"({describe(trained.arm)}); the tolerance is {tolerance:.3g}.{effect}"
-            )
-            tested = effects_of(judged, wider)
-            return Cause("too-few-units", "refuted", sentence, False, tested, proven=True)
-        return _by_rates(laboratory, judged, "too-few-units", claims, observed=False)
-    units = f"{capacity.bends} hidden unit" + ("s" if capacity.bends != 1 else "")
-    if capacity.lower_bound > tolerance:
-        sentence = (
-            f"Proven: no network with {units} leaves less than {capacity.lower_bound:.3g} "
-            f"unexplained (tolerance {tolerance:.3g})."
-        )
-        return Cause("too-few-units", "confirmed", sentence, True, proven=True)
-    sentence = (
-        f"No: {units} can reach {capacity.witness:.3g} (a network that does was built and run), "
-        f"proven least {capacity.lower_bound:.3g}; the tolerance is {tolerance:.3g}.{effect}"
-    )
-    return Cause(
-        "too-few-units", "refuted", sentence, False, effects_of(judged, wider), proven=True
-    )
-
-
-OF_THE_SHAPE = ("units", "depth", "activation", "output_activation", "use_bias")
-"""Factors that decide what a network can be. All others decide what training makes of it: a scaling of
-inputs or targets is absorbed by the first or the last layer, if these have biases and the last is
-linear."""
-
-
-def _trained_witness(laboratory: Laboratory) -> Outcomes | None:
-    """The arm with the best network of the script's own shape, if one meets the tolerance.
-
-    It proves that the size suffices, where no formula does: for smooth activations and several inputs.
-    """
-    first, last = laboratory.recipe.layers[0], laboratory.recipe.layers[-1]
-    # Scaling several targets changes how much each of them counts, and so what is measured.
-    single = laboratory.recipe.layers[-1].units == 1
-    absorbed = first.use_bias and last.use_bias and last.activation.name == "linear" and single
-    fixed = OF_THE_SHAPE if absorbed else (*OF_THE_SHAPE, "input_range", "target_range")
-    same = [
-        each
-        for each in laboratory.everything()
-        if each.replicates and not any(change.factor in fixed for change in each.arm)
-    ]
-    best = min(same, key=lambda each: each.unexplained.min(), default=None)
-    met = best is not None and best.unexplained.min() <= laboratory.plan.criterion.tolerance
-    return best if met else None
-
-
-def _best_effect(laboratory: Laboratory, judged: Judged, changes: tuple[Change, ...]) -> str:
-    """What more units do to the luck of the start, where that is clear."""
-    clear = [
-        comparison
-        for (_held, change), comparison in judged.inside.items()
-        if change in changes and judged.helps(comparison)
-    ]
-    if not clear:
-        return ""
-    best = max(clear, key=lambda each: each.difference)
-    more, less = counts_of(laboratory, best.with_), counts_of(laboratory, best.without)
-    (change,) = (each for each in best.with_ if each in changes)
-    return (
-        f" More units still help the luck of the start: {change.to} units raise {less} to {more}."
-    )
+    return by_rates(laboratory, judged, finding.rule, claims, observed=True)
 
 
 def _blamed_slug(change: Change, recipe: Recipe) -> str | None:
