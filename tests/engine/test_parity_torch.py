@@ -123,6 +123,21 @@ def test_optimizers(name: str):
     compare(torch_recipe("tanh", "mse", OPTIMIZERS[name], "constant"))
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_gradients_that_are_never_cleared(name: str):
+    rule = OPTIMIZERS[name]
+    # Two sums that nothing damps swing up: at a tenth of the rate 1e-16 becomes 1e-4 in 200 steps.
+    slower = 100 if rule.name == "sgd" and rule.momentum and not rule.global_clipnorm else 10
+    rule = replace(rule, learning_rate=rule.learning_rate / slower)
+    recipe = torch_recipe("tanh", "mse", rule, "constant", clears_gradients=False)
+    compare(recipe)
+    cleared = replace(recipe, clears_gradients=True)
+    x, y = parity.data(2, 3, "values")
+    start = parity.starts_of(recipe, 1)
+    ends = [parity.ours(each, x, y, start, "float64")[0] for each in (recipe, cleared)]
+    assert parity.difference(recipe, *ends) > 1e-3
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 def test_activations(activation: Activation):
     compare(torch_recipe(activation, "mse", OPTIMIZERS["sgd"], "constant"))

@@ -239,7 +239,8 @@ def _train(recipe: Recipe, x: np.ndarray, y: np.ndarray, start: np.ndarray) -> n
         total = seen = 0.0
         for first in range(0, min(used, len(x)), recipe.batch_size):
             rows = slice(first, first + recipe.batch_size)
-            optimizer.zero_grad()
+            if recipe.clears_gradients:
+                optimizer.zero_grad()
             loss = loss_of_batch(model(inputs[rows]), targets[rows])
             loss.backward()
             if recipe.optimizer.global_clipnorm:

@@ -73,7 +73,6 @@ def test_case(folder: Path, name: str):
 
 
 NOT_CONFIRMED = {
-    "gradients-accumulate": "a recipe has no such step: the engine always clears",
     "metric-misleads": "the fit is good",
     "noise-floor-reached": "nothing is broken",
     "outside-training-range": "no change of the training helps",

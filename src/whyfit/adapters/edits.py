@@ -206,6 +206,14 @@ class _Editor(cst.CSTTransformer):
             return cst.FlattenSentinel([*lines, updated_node])
         return self._repeated(updated_node)
 
+    def leave_SimpleStatementSuite(
+        self, original_node: cst.SimpleStatementSuite, updated_node: cst.SimpleStatementSuite
+    ) -> cst.SimpleStatementSuite:
+        if self._above:  # `for ...: a; b` on one line has no line to put them above
+            line = self._span_of(original_node).line
+            raise CannotPlace(f"line {line} has to be changed by hand: put in {self._above[0]}")
+        return updated_node
+
     def _repeated(
         self, statement: cst.SimpleStatementLine
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:

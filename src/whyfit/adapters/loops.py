@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import libcst as cst
@@ -87,6 +88,34 @@ def calls_in_function(
     return calls_within(source, wanted, line, finder.last)
 
 
+def owner_of(source: str, at: Place, method: str) -> str | None:
+    """The name before `.method()` in the call at a place, such as `opt` or `self.opt`."""
+    module = cst.parse_module(source)
+    for call, place in calls_within(source, lambda _call: True, at.line, at.end_line):
+        match call:
+            case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=name)), args=[]):
+                same = place == replace(at, file="")
+                if name == method and same and _is_dotted(owner):
+                    return module.code_for_node(owner)
+            case _:
+                pass
+    return None
+
+
+def _is_dotted(name: cst.BaseExpression) -> bool:
+    while isinstance(name, cst.Attribute):
+        name = name.value
+    return isinstance(name, cst.Name)
+
+
+def in_one_function(source: str, one: Place, two: Place) -> bool:
+    """Whether two places stand in the same function, or both in none."""
+    finder = _Functions(0)
+    MetadataWrapper(cst.parse_module(source)).visit(finder)
+    around = [[span for span in finder.spans if _covers(span, each)] for each in (one, two)]
+    return around[0] == around[1]
+
+
 def reads_name(source: str, name: str) -> bool:
     """Whether a script has a variable of this name."""
     return names.uses(cst.parse_module(source), name) > 0 or f"{name} =" in source
@@ -165,8 +194,11 @@ class _Functions(cst.CSTVisitor):
     def __init__(self, line: int) -> None:
         super().__init__()
         self._line, self.last = line, 0
+        self.spans: list[Place] = []
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         position: Any = self.get_metadata(PositionProvider, node)
-        if position.start.line == self._line:
-            self.last = int(position.end.line)
+        start, end = position.start, position.end
+        self.spans.append(Place("", start.line, start.column, end.line, end.column))
+        if start.line == self._line:
+            self.last = int(end.line)

@@ -317,6 +317,20 @@ def _epochs(request: Request, change: Change) -> None:
     request.edits.arguments.append(Edit(place, "stop", change.to, positions))
 
 
+def _gradients(request: Request, _change: Change) -> None:
+    """`opt.zero_grad()` above the statement that calls backward, where `opt.step()` is called near."""
+    if not any(call.role == "optimizer" for call in request.fit.calls):
+        raise CannotPlace("set every gradient to None before backward(): there is no optimizer")
+    step, backward = (calls_of(request, role)[0].place for role in ("fit", "backward"))
+    stepped = loops.owner_of(request.source, step, "step")
+    if stepped is None or not loops.in_one_function(request.source, step, backward):
+        raise CannotPlace(
+            "clear the gradients before each backward(), by hand: the optimizer's name was not found "
+            "there"
+        )
+    request.edits.inserted.append((backward, f"{stepped}.zero_grad()"))
+
+
 def _batch_size(request: Request, change: Change) -> None:
     if any(call.role == "loader" for call in request.fit.calls):
         place = calls_of(request, "loader")[0].place
@@ -351,4 +365,5 @@ PLACES: Mapping[str, Place] = {
     "batch_size": _batch_size,
     "weight_penalty": _weight_penalty,
     "dropout": _dropout,
+    "gradients": _gradients,
 }

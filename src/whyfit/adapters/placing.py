@@ -21,6 +21,7 @@ ROLE_NAMES = {
     "fit": "fit",
     "loader": "the DataLoader",
     "regressor": "the regressor",
+    "backward": "the call of backward",
 }
 
 

@@ -105,6 +105,7 @@ class TorchAdapter:
         self._loss = float("nan")
         self._backwards = 0
         self._cleared: bool | None = None
+        self._backward_at: Place | None = None
         self._clipped: list[tuple[str, float]] = []
         self._loaders: list[Any] = []
 
@@ -361,6 +362,8 @@ class TorchAdapter:
         current = self._current
         self._backwards += 1
         self._loss = loss.item()
+        if current is not None and current.kept is not None and self._backwards == 1:
+            current.check_kept()
         if (
             current is not None
             and not current.looks
@@ -370,6 +373,7 @@ class TorchAdapter:
             return
         self._graph = read_loss(loss, self._modules, self._outermost)
         self._modules, self._outermost = {}, self._outermost
+        self._backward_at = calling_place()
         if self._backwards == 1:
             self._cleared = not any(
                 leaf.grad is not None and bool(leaf.grad.any()) for leaf in self._graph.leaves
@@ -394,6 +398,7 @@ class TorchAdapter:
 
     def _begin(self, optimizer: Any) -> TorchRecorder:
         recorder = self._recorder(optimizer, self._schedulers.get(optimizer))
+        recorder.backward = self._backward_at
         self._by_optimizer[optimizer] = recorder
         self._recorders.append(recorder)
         trained = {
@@ -421,6 +426,8 @@ class TorchAdapter:
             graph = self._graph
             if recorder.steady and graph is None and self._backwards == 1 and not self._clipped:
                 recorder.after_usual(self._loss)
+                if recorder.kept is not None:
+                    recorder.kept.note()
                 self._backwards = 0
                 if self._loaders:
                     self._loaders.clear()
@@ -436,6 +443,8 @@ class TorchAdapter:
             self._graph, self._loss, self._backwards, self._cleared = None, float("nan"), 0, None
             self._clipped, self._loaders = [], []
             recorder.after(seen)
+            if recorder.kept is not None:
+                recorder.kept.note()
             if recorder.steps == 1:
                 recorder.leaf = None if graph is None else graph.first_leaf
                 self._unwatch_modules()

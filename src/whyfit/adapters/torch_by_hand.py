@@ -138,6 +138,8 @@ class HandWatch:
             self.finish()
             recorder = None
         self._take_step()
+        if recorder is not None and not self._backwards:
+            recorder.check_kept()
         if self._unmoved >= MOST_UNMOVED:
             return False
         self._loss = float(loss.item())
@@ -162,6 +164,8 @@ class HandWatch:
 
     def after_backward(self) -> None:
         """Note the gradients of a step that is looked at, of another that of one weight alone."""
+        if self._recorder is not None and self._recorder.kept is not None:
+            self._recorder.kept.note()  # here, since nobody says when the step is made
         if self._graph is None:
             slope = self._sampled.grad
             self._one = (_first(self._sampled), 0.0 if slope is None else _first(slope))

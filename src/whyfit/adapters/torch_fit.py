@@ -97,6 +97,8 @@ def _calls(
     for role, thing in (("optimizer", recorder.optimizer), ("loader", recorder.loader)):
         if thing is not None and (place := places.of(thing)):
             calls.append(Call(role, place))
+    if recorder.cleared is False and recorder.backward:
+        calls.append(Call("backward", recorder.backward))
     graph = recorder.first
     for index, layer in enumerate(graph.layers if graph else ()):
         if place := places.of(layer.weight):

@@ -19,6 +19,7 @@ from whyfit.adapters.batches import Batches, DataSet
 from whyfit.adapters.torch_chain import to_numpy
 from whyfit.adapters.torch_draws import Draws, short
 from whyfit.adapters.torch_graph import LossGraph
+from whyfit.adapters.torch_kept import KeptGradients
 from whyfit.adapters.torch_recipe import RateChange
 from whyfit.records.fit import Place
 from whyfit.records.network import Array
@@ -70,6 +71,8 @@ class TorchRecorder:
     rates: list[RateChange] = field(default_factory=list)
     rule: tuple[Optimizer, str | None] | None = None
     cleared: bool | None = None
+    kept: KeptGradients | None = None
+    backward: Place | None = None
     clipping: tuple[tuple[str, float], ...] = ()
     sources: list[tuple[Array, Array]] = field(default_factory=list)
     rate: float = 0.0
@@ -80,6 +83,7 @@ class TorchRecorder:
     _next_check: int = 0
     _sum: float = 0.0
     _count: int = 0
+    _began_cleared: bool | None = None
 
     # ---- before and after a step ----
 
@@ -175,15 +179,35 @@ class TorchRecorder:
         """Note why this training cannot be made again; the first reason counts."""
         self.reason = self.reason or reason
 
+    # ---- whether gradients are cleared ----
+
+    def check_kept(self) -> None:
+        """Before `backward`, in a loop that has never cleared its gradients: whether it did now."""
+        if self.kept is not None and not self.kept.untouched():
+            self._clearing_varies()
+
+    def _note_clearing(self, cleared: bool, graph: LossGraph) -> None:
+        if self.steps == 1:
+            self.cleared = cleared
+            if not cleared:
+                self.kept = KeptGradients(graph.leaves)
+                if self._began_cleared is False:
+                    self.give_up("gradients left from before the training are not supported")
+        elif cleared != self.cleared:
+            self._clearing_varies()
+
+    def _clearing_varies(self) -> None:
+        self.cleared = self.kept = None
+        self.give_up("gradients that are cleared before some steps only are not supported")
+
     # ---- looking at a batch ----
 
     def _look(self, graph: LossGraph, seen: StepSeen) -> None:
         if self.first is None:
+            self._began_cleared = seen.cleared
             self._begin(graph)
         elif seen.cleared is not None:
-            self.cleared = seen.cleared if self.cleared is not False else False
-            if not seen.cleared:
-                self.give_up("gradients that are not cleared between steps are not supported")
+            self._note_clearing(seen.cleared, graph)
         self._next_check = self.steps + max(CHECK_LEAST, self.steps // CHECK_SHARE)
         if graph.reason is not None:
             self.give_up(graph.reason)
@@ -304,6 +328,7 @@ class TorchRecorder:
             reduction="sum" if error.reduction == "sum" else "mean",
             drop_last=data.drop_last,
             schedule=schedule,
+            clears_gradients=self.cleared is not False,
         )
 
     def _watches_loss(self) -> str | None:

@@ -121,6 +121,7 @@ class Program:
     sum_reduction: bool
     divide_by_weights: bool
     penalty_per_sample: bool
+    clears_gradients: bool
     optimizer: Optimizer
     learning_rate: float
     momentum: float

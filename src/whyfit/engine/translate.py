@@ -53,6 +53,7 @@ def _loss(found: _lanes.Program, recipe: Recipe) -> None:
     found.sum_reduction = recipe.reduction == "sum"
     found.divide_by_weights = recipe.divide_by_weights
     found.penalty_per_sample = recipe.penalty_per_sample
+    found.clears_gradients = recipe.clears_gradients
     # scikit-learn's classifiers give probabilities and descend through the logits all the same.
     classifies = recipe.loss in ("binary_crossentropy", "categorical_crossentropy")
     found.from_logits = recipe.from_logits or (recipe.framework == "sklearn" and classifies)

@@ -82,7 +82,8 @@ class Fit:
     What only some captures can tell: `metrics` as the script named them; `asked`, the inputs at
     which it asked for predictions or errors afterwards; `drawn`, the lines it drew;
     `scaler_shared`, whether one scaler object made both x and y; `gradients_cleared`, whether the
-    loop cleared the gradients before each step (None where the framework does it or nobody looked);
+    loop cleared the gradients before each step (False where it never did; None where it did before
+    some, where the framework does it, or where nobody looked);
     `output_shape`, the shape of the outputs where the loss compared them with targets of `y_shape`.
     """
 

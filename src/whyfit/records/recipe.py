@@ -248,6 +248,9 @@ class Recipe:
     the batch (`penalty_per_sample`, scikit-learn). Sample weights are data and given to the
     training; the weighted sum is divided by the number of samples, or by the sum of the weights
     (`divide_by_weights`).
+
+    `clears_gradients` is false for a PyTorch loop that never calls zero_grad: every step then follows
+    the sum of all gradients so far, as clipping has left it.
     """
 
     inputs: int
@@ -270,6 +273,7 @@ class Recipe:
     drop_last: bool = False
     schedule: Schedule | None = None
     early_stopping: EarlyStopping | None = None
+    clears_gradients: bool = True
 
     @property
     def parameters(self) -> int:

@@ -33,6 +33,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "epochs": (_WHOLE, "a whole number from 1"),
     "batch_size": (_WHOLE, "a whole number from 1"),
     "shuffle": (factors.SHUFFLED, factors.SHUFFLED),
+    "gradients": (factors.CLEARED, factors.CLEARED),
     "early_stopping": ("none", "none"),
     "dropout": ("none", "none"),
     "weight_penalty": ("none", "none"),

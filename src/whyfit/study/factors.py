@@ -252,6 +252,12 @@ def _with_use_of_biases(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
 
 SHUFFLED = "every epoch"
 
+CLEARED = "cleared"
+
+
+def _current_gradients(_fit: Fit, recipe: Recipe) -> str:
+    return CLEARED if recipe.clears_gradients else "kept"
+
 
 def _with_learning_rate(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     return replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=float(level)))
@@ -490,6 +496,14 @@ FACTORS: tuple[Factor, ...] = (
         lambda _fit, recipe: recipe.loss,
         lambda _fit, recipe: () if recipe.loss == "mse" else ("mse",),
         lambda _fit, recipe, level: replace(recipe, loss=level),
+    ),
+    Factor(
+        "gradients",
+        "gradients",
+        "Is it that gradients are never cleared?",
+        _current_gradients,
+        lambda _fit, recipe: () if recipe.clears_gradients else (CLEARED,),
+        lambda _fit, recipe, level: replace(recipe, clears_gradients=level == CLEARED),
     ),
 )
 

@@ -36,7 +36,6 @@ SLUG_OF_BLAME: dict[tuple[str, str | None], str] = {
 
 OBSERVED_ONLY = {
     "seed-does-not-seed-weights": "it says why runs differ, not why this one looks as it does",
-    "gradients-accumulate": "the loop is at fault, and no recipe describes it",
     "metric-misleads": "the metric takes no part in the training",
     "noise-floor-reached": "no network can explain noise",
     "outside-training-range": "no training on these data shows the network what lies outside them",

@@ -95,6 +95,7 @@ class Block {
     gradient_ = arena.take<V>(parameters);
     state_ = arena.take<V>(kMostStates * parameters);
     passes_.allocate(arena, batch_, weights_, gradient_);
+    if (!program_.clears_gradients) kept_ = arena.take<V>(parameters);
     if (program_.stop_restores) best_ = arena.take<V>(parameters);
     if (watcher_.watches()) final_ = arena.take<V>(parameters);
     if (task_.sample_weight) batch_weight_ = arena.take<V>(batch_);
@@ -181,7 +182,9 @@ class Block {
     if (program_.penalty_per_sample)
       share /= program_.divide_by_weights ? total_weight : broadcast<Real>(Real(samples));
     V penalty = add_penalties<Real>(program_, weights_, gradient_, share);
+    if (kept_) add_kept<Real>(program_, kept_, gradient_);
     clip<Real>(program_, gradient_);
+    if (kept_) std::memcpy(kept_, gradient_, program_.parameters * sizeof(V));
     if (program_.decay != Decay::none) decay_weights<Real>(program_, rate, weights_, gradient_);
     return penalty * Real(samples * outputs_);
   }
@@ -302,7 +305,7 @@ class Block {
   Clock clock_;
   std::vector<std::pair<std::int64_t, std::int64_t>> trained_;
   V *weights_ = nullptr, *gradient_ = nullptr, *state_ = nullptr;
-  V *best_ = nullptr, *final_ = nullptr;
+  V *best_ = nullptr, *final_ = nullptr, *kept_ = nullptr;
   V *lane_x_ = nullptr, *lane_y_ = nullptr, *batch_weight_ = nullptr;
   Real *batch_x_ = nullptr, *batch_y_ = nullptr;
   std::int32_t* order_ = nullptr;

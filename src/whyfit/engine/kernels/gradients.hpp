@@ -3,6 +3,10 @@
 // The order is the frameworks': a penalty is part of the loss; Keras then clips and decays
 // (keras/src/backend/jax/optimizer.py); PyTorch's scripts clip by hand before the optimizer, which
 // decays (torch/nn/utils/clip_grad.py, torch/optim/). Frozen weights take part in nothing.
+//
+// Where nobody clears PyTorch's `.grad`, backward adds to what is there
+// (torch/csrc/autograd/functions/accumulate_grad.h): penalties included, after the last step's
+// clipping, which works in place, and before its weight decay, which does not.
 #pragma once
 
 #include "optimizers.hpp"
@@ -15,7 +19,7 @@ inline bool adjusts_gradients(const Program& program) {
   for (int t = 0; t < program.tensor_count; ++t)
     penalised |= program.tensors[t].l1 != 0.0 || program.tensors[t].l2 != 0.0;
   return penalised || program.clip_norm > 0.0 || program.global_clip_norm > 0.0 ||
-         program.clip_value > 0.0 || program.decay != Decay::none;
+         program.clip_value > 0.0 || program.decay != Decay::none || !program.clears_gradients;
 }
 
 template <class Real, class Visit>
@@ -44,6 +48,14 @@ Vector<Real> add_penalties(const Program& program, const Vector<Real>* weights,
     loss += sum * share;
   });
   return loss;
+}
+
+// Adds what the steps before have left.
+template <class Real>
+void add_kept(const Program& program, const Vector<Real>* kept, Vector<Real>* gradient) {
+  for_trained<Real>(program, [&](const Tensor& tensor) {
+    for (std::int64_t p = tensor.at; p < tensor.at + tensor.count; ++p) gradient[p] += kept[p];
+  });
 }
 
 template <class Real>

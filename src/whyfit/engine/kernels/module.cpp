@@ -336,6 +336,7 @@ NB_MODULE(_lanes, m) {
       .def_rw("sum_reduction", &Program::sum_reduction)
       .def_rw("divide_by_weights", &Program::divide_by_weights)
       .def_rw("penalty_per_sample", &Program::penalty_per_sample)
+      .def_rw("clears_gradients", &Program::clears_gradients)
       .def_rw("optimizer", &Program::optimizer)
       .def_rw("learning_rate", &Program::learning_rate)
       .def_rw("momentum", &Program::momentum)

@@ -84,6 +84,7 @@ struct Program {
   bool sum_reduction = false;
   bool divide_by_weights = false;
   bool penalty_per_sample = false;
+  bool clears_gradients = true;  // or each step's gradient is added to what the last one left
 
   Optimizer optimizer = Optimizer::sgd;
   double learning_rate = 0.01;
