@@ -11,8 +11,11 @@ import pytest
 from tests.fits import HE, UNIFORM, fit_of, recipe, sine
 from tests.healthy import GLOROT, diagnosed
 from whyfit.engine.initializers import draw
+from whyfit.engine.lanes import Order, train
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
+from whyfit.records.fit import Fit
+from whyfit.records.recipe import Optimizer, flatten
 from whyfit.records.study import FrameworkRuns, Outcomes, Study, arm
 from whyfit.rules import findings
 from whyfit.study import confirm, factors, verdict
@@ -162,10 +165,31 @@ def test_replay_tells_another_training_apart():
     one = recipe((6,), "tanh", kernel=HE, epochs=50)
     fit = fit_of(one, x, y)
     assert replay(fit, 0).status == "reproduced"
-    from dataclasses import replace
-
     other = replace(fit, recipe=replace(one, optimizer=replace(one.optimizer, learning_rate=1e-5)))
     assert replay(other, 0).status == "differs"
+
+
+def chaotic() -> tuple[Fit, Fit]:
+    """A training that swings ever more, in float32 and in float64: a fit each."""
+    x, y = sine(200)
+    one = recipe((6, 6), "tanh", kernel=HE, epochs=2000, batch_size=200, shuffle=False)
+    descent = Optimizer("sgd", 0.1, framework="torch")
+    one = replace(one, optimizer=descent, clears_gradients=False)
+    fit = fit_of(one, x, y)
+    start = flatten(fit.start)[None]
+    row = train(one, x, y, start, order=Order("given"), precision="float64").weights[0]
+    end = one.network(row)
+    return fit, replace(fit, end=end, predictions=end(x))
+
+
+def test_replay_of_a_training_that_rounding_alone_turns_into_another():
+    fit, moved = chaotic()
+    low, high = 0.98 * fit.unexplained_variance, 1.02 * fit.unexplained_variance
+    assert not low < moved.unexplained_variance < high
+    assert replay(fit, 0).status == "reproduced"
+    assert replay(moved, 0).status == "reproduced"
+    cleared = replace(moved, recipe=replace(moved.recipe, clears_gradients=True))
+    assert replay(cleared, 0).status == "differs"
 
 
 def test_a_laboratory_trains_only_what_is_missing():
