@@ -30,7 +30,7 @@ from whyfit.records.study import BASELINE, Fix, Replay, Samples, Study
 from whyfit.study import confirm, memory, plan
 from whyfit.study.conduct import StudyOptions, conduct
 from whyfit.study.replay import replay
-from whyfit.study.run import Progress, Report
+from whyfit.study.run import Progress, Report, nobody
 from whyfit.study.samples import COUNT, sample
 from whyfit.study.workers.crew import Place
 
@@ -55,7 +55,7 @@ class Options:
     executor: Executor | Place | None = None
     ledger: Ledger = field(default_factory=Ledger.nowhere)
     why_not: str = "no retraining was asked for"
-    report: Report = lambda _progress: None
+    report: Report = nobody
 
 
 def diagnose(captured: Captured, options: Options = Options()) -> Diagnosis:

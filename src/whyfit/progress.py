@@ -30,6 +30,9 @@ class ProgressLine:
         """Show what is being done now."""
         if self._quiet:
             return
+        if progress.stays:
+            self.say(progress.doing)
+            return
         rate = f", {progress.fits / progress.seconds:.0f} fits/s" if progress.seconds > 0.5 else ""
         counts = f": {progress.fits} fits{rate}" if progress.fits else ""
         line = Text(f"whyfit: {progress.doing}{counts}")

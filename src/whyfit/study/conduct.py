@@ -13,8 +13,9 @@ from whyfit.records.recipe import Recipe
 from whyfit.records.study import BASELINE, Arm, Plan, Study
 from whyfit.study import alternatives, asked, blame, judge, offer, orders, verdict
 from whyfit.study.alternatives import Alternative
+from whyfit.study.foretold import foretold
 from whyfit.study.plan import DEFAULT_BUDGET, make_plan
-from whyfit.study.run import Laboratory, Report
+from whyfit.study.run import Laboratory, Progress, Report, nobody
 from whyfit.study.search import search
 from whyfit.study.words import describe
 from whyfit.study.workers.crew import Place
@@ -43,7 +44,7 @@ def conduct(
     *,
     source: str | None = None,
     executor: Executor | Place | None = None,
-    report: Report = lambda _progress: None,
+    report: Report = nobody,
     page: Page | None = None,
 ) -> Study:
     """Retrain until every suspected cause is decided or the budget is spent.
@@ -82,6 +83,8 @@ def conduct_in(
     plan = laboratory.plan
     succeeded = evidence.fit.unexplained_variance <= plan.criterion.tolerance
     try:
+        first = {BASELINE: judge.BASELINE_ROUNDS[0]}
+        _foretell(laboratory, first, then_more=not succeeded)
         judge.train_baseline(laboratory)
         lucky = verdict.luck(laboratory, evidence)
         if succeeded or lucky.status == "confirmed":
@@ -114,6 +117,14 @@ def _baseline_only(
     return Study(plan, laboratory.everything(), (), said, (), None, None, (), _work(laboratory))
 
 
+def _foretell(laboratory: Laboratory, first: dict[Arm, int], *, then_more: bool) -> None:
+    if laboratory.report is nobody:
+        return
+    line = foretold(laboratory, first, "confirmation", then_more=then_more)
+    if line:
+        laboratory.report(Progress(line, 0, 0.0, stays=True))
+
+
 def _asked(
     laboratory: Laboratory, findings: tuple[Finding, ...], plan: Plan, options: StudyOptions
 ) -> Study:
@@ -123,6 +134,9 @@ def _asked(
         arms = (*arms, BASELINE)
     compared, stopped = (), ""
     try:
+        for each in arms:
+            asked.check(laboratory, each)
+        _foretell(laboratory, dict.fromkeys(arms, options.replicates), then_more=False)
         compared = asked.compare_arms(laboratory, arms, options.replicates)
     except Interrupted as reason:
         stopped = str(reason)

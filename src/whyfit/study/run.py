@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -31,14 +32,19 @@ from whyfit.study.workers.send import train
 
 @dataclass(frozen=True)
 class Progress:
-    """What is being done, for whoever shows it."""
+    """What is being done, for whoever shows it; what `stays` is to be read once, and stay readable."""
 
     doing: str
     fits: int
     seconds: float
+    stays: bool = False
 
 
 Report = Callable[[Progress], None]
+
+
+def nobody(_progress: Progress) -> None:
+    """The report to which nobody listens."""
 
 
 @dataclass
@@ -53,7 +59,7 @@ class Laboratory:
     recipe: Recipe
     plan: Plan
     executor: Executor | Place | None = None
-    report: Report = lambda _progress: None
+    report: Report = nobody
     page: Page = field(default_factory=Page.blank)
     started: float = field(default_factory=time.monotonic)
     started_work: float = field(default_factory=time.process_time)
@@ -87,6 +93,22 @@ class Laboratory:
         return self.plan.budget - self.spent - self.reserved
 
     @property
+    def trains_here(self) -> bool:
+        """Whether this process itself trains."""
+        return isinstance(self._place, Here)
+
+    def lacking(self, wanted: Mapping[Arm, int], phase: Phase) -> float:
+        """Modelled seconds of what neither this study nor the ledger has of these arms."""
+        jobs = self._jobs(wanted, phase)
+        entries = self._entries(jobs, phase)[1]
+        known = self.page.ledger.fetch([entry.key for entry in entries])
+        return sum(
+            self.cost(changes, BLOCK)
+            for (changes, _index), entry in zip(jobs, entries, strict=True)
+            if entry.key not in known
+        )
+
+    @property
     def overdue(self) -> bool:
         """Whether this machine is so much slower than the model that the study must stop.
 
@@ -94,7 +116,7 @@ class Laboratory:
         quiet one, later. Never where others train, in processes or elsewhere: what they spend is not
         known here.
         """
-        if not isinstance(self._place, Here):
+        if not self.trains_here:
             return False
         most = 4.0 * self.plan.budget + 10.0
         waited = time.monotonic() - self.started
@@ -106,16 +128,33 @@ class Laboratory:
 
         Raises Interrupted on Ctrl-C and WorkersLost where nobody is left to train.
         """
-        jobs: list[tuple[Arm, int]] = []
-        for arm, replicates in wanted.items():
-            have = len(self._blocks.setdefault((arm, phase), []))
-            need = -(-replicates // BLOCK)
-            jobs += [(arm, index) for index in range(have, need)]
-            self.spent += self.cost(arm, BLOCK) * max(0, need - have)
+        jobs = self._jobs(wanted, phase)
+        for changes, blocks_missing in Counter(changes for changes, _index in jobs).items():
+            self.spent += self.cost(changes, BLOCK) * blocks_missing
         if not jobs:
             return
+        blocks, entries = self._entries(jobs, phase)
+        for (arm, _index), result in zip(jobs, self._results(blocks, entries, doing), strict=True):
+            self._blocks[arm, phase].append(result)
+
+    def _jobs(self, wanted: Mapping[Arm, int], phase: Phase) -> list[tuple[Arm, int]]:
+        """Arms and numbers of the blocks that are missing."""
+        return [
+            (changes, index)
+            for changes, replicates in wanted.items()
+            for index in range(
+                len(self._blocks.setdefault((changes, phase), [])), -(-replicates // BLOCK)
+            )
+        ]
+
+    def _entries(
+        self, jobs: list[tuple[Arm, int]], phase: Phase
+    ) -> tuple[list[Block], list[Wanted]]:
         seed = self.plan.selection_seed if phase == "selection" else self.plan.confirmation_seed
-        recipes = {arm: factors.apply(arm, self.fit, self.recipe) for arm in wanted}
+        recipes = {
+            changes: factors.apply(changes, self.fit, self.recipe)
+            for changes in dict.fromkeys(changes for changes, _index in jobs)
+        }
         samples = len(self._data.x)
         blocks = [
             Block(recipes[arm], seed, index * BLOCK, orders.kind(recipes[arm], samples))
@@ -127,8 +166,7 @@ class Laboratory:
                 memory.keys(blocks, self._data), jobs, blocks, strict=True
             )
         ]
-        for (arm, _index), result in zip(jobs, self._results(blocks, entries, doing), strict=True):
-            self._blocks[arm, phase].append(result)
+        return blocks, entries
 
     def outcomes(self, arm: Arm, phase: Phase) -> Outcomes:
         """What has been trained of an arm so far; run() first."""
