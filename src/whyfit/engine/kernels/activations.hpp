@@ -1,9 +1,10 @@
 // Activations f(z) and their slopes f'(z), in lanes.
 //
 // The slope is written in terms of the output a = f(z), so that z need not be kept. kCheap says that
-// computing f again costs less than a store and a load. Cheap ones are homogeneous, f(z) = f'(z) z,
-// and `add_slope_times` adds f'(z) times a term to a sum. The others give f'(z) delta from the product
-// a delta too, where that is at hand. kSamplesTogether: samples whose f `shallow` computes as one.
+// computing f again costs less than a store and a load. Cheap ones are homogeneous, f(z) = f'(z) z, and
+// have a `Slope`: made from z, it adds f'(z) times a term, or times a product, to a sum. The others give
+// f'(z) delta from the product a delta too, where that is at hand. kSamplesTogether: samples whose f
+// `shallow` computes as one.
 #pragma once
 
 #include "functions.hpp"
@@ -19,12 +20,11 @@ struct Linear {
   explicit Linear(const Layer&) {}
   Vector<Real> value(Vector<Real> z) const { return z; }
   Vector<Real> times_slope(Vector<Real>, Vector<Real> delta) const { return delta; }
-  template <int N>
-  void add_slope_times(Vector<Real>, Vector<Real>* const (&sums)[N],
-                       const Vector<Real> (&terms)[N]) const {
-    #pragma GCC unroll 8
-    for (int i = 0; i < N; ++i) *sums[i] += terms[i];
-  }
+  struct Slope {
+    void add(Vector<Real>& sum, Vector<Real> term) const { sum += term; }
+    void add_product(Vector<Real>& sum, Vector<Real> a, Vector<Real> b) const { sum += a * b; }
+  };
+  Slope slope_at(Vector<Real>) const { return {}; }
 };
 
 // max(0, z); the slope at 0 is 0, as in Keras (JAX, TensorFlow), PyTorch and scikit-learn.
@@ -37,13 +37,8 @@ struct Relu {
   Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const {
     return a > Real(0) ? delta : Vector<Real>{};
   }
-  template <int N>
-  [[gnu::always_inline]] void add_slope_times(Vector<Real> a, Vector<Real>* const (&sums)[N],
-                                              const Vector<Real> (&terms)[N]) const {
-    Positive<Real> on(a);
-    #pragma GCC unroll 8
-    for (int i = 0; i < N; ++i) on.add(*sums[i], terms[i]);
-  }
+  using Slope = Gate<Real>;
+  Slope slope_at(Vector<Real> z) const { return Slope(z); }
 };
 
 // z, or slope z below zero. At 0 (a unit without bias yet, at x = 0) the slope is 1 in Keras on JAX
@@ -61,13 +56,14 @@ struct LeakyRelu {
     return a > Real(0) ? broadcast<Real>(1) : left;
   }
   Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const { return delta * slope_of(a); }
-  template <int N>
-  [[gnu::always_inline]] void add_slope_times(Vector<Real> a, Vector<Real>* const (&sums)[N],
-                                              const Vector<Real> (&terms)[N]) const {
-    Vector<Real> factor = slope_of(a);
-    #pragma GCC unroll 8
-    for (int i = 0; i < N; ++i) *sums[i] += terms[i] * factor;
-  }
+  struct Slope {
+    Vector<Real> factor;
+    void add(Vector<Real>& sum, Vector<Real> term) const { sum += term * factor; }
+    void add_product(Vector<Real>& sum, Vector<Real> a, Vector<Real> b) const {
+      sum += a * factor * b;
+    }
+  };
+  Slope slope_at(Vector<Real> z) const { return {slope_of(z)}; }
 };
 
 // z, or alpha (e^z - 1) below zero, where the slope is a + alpha.

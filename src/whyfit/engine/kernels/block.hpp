@@ -192,8 +192,13 @@ class Block {
   SharedRows<Real> shared_rows(const Real* data, Real* buffer, int width,
                                const std::int32_t* order, std::int64_t first, int samples) const {
     if (!order) return {data + first * width, width};
+    order += first;
+    if (width == 1) {
+      for (int s = 0; s < samples; ++s) buffer[s] = data[order[s]];
+      return {buffer, width};
+    }
     for (int s = 0; s < samples; ++s) {
-      const Real* row = data + std::int64_t(order[first + s]) * width;
+      const Real* row = data + std::int64_t(order[s]) * width;
       for (int column = 0; column < width; ++column) buffer[s * width + column] = row[column];
     }
     return {buffer, width};

@@ -20,6 +20,8 @@ struct MeanSquaredError {
   explicit MeanSquaredError(const Program&) {}
   static Vector<Real> value(Vector<Real> error) { return error * error; }
   static Vector<Real> slope(Vector<Real> error) { return error + error; }
+  static constexpr int kSlopeFactor = 2;
+  static Vector<Real> slope_without_factor(Vector<Real> error) { return error; }
 };
 
 // The slope at 0 is 0, as jax.numpy.sign has it.
@@ -31,6 +33,8 @@ struct MeanAbsoluteError {
     Vector<Real> sign = copy_sign<Real>(broadcast<Real>(1), error);
     return error == Real(0) ? Vector<Real>{} : sign;
   }
+  static constexpr int kSlopeFactor = 1;
+  static Vector<Real> slope_without_factor(Vector<Real> error) { return slope(error); }
 };
 
 // A loss that depends on prediction - target alone, in the form of the others.

@@ -59,6 +59,15 @@ inline void store_gradient(const Shallow<Real>& net, int unit, const Unit<Real, 
   net.output_gradient.kernel[unit] = sum.out;
 }
 
+template <class Real, int I>
+inline Unit<Real, I> shared(Unit<Real, I> sum, Real share) {
+  #pragma GCC unroll 8
+  for (int i = 0; i < I; ++i) sum.kernel[i] *= share;
+  sum.bias *= share;
+  sum.out *= share;
+  return sum;
+}
+
 template <class Real, int I, class Rows>
 [[gnu::always_inline]] inline Vector<Real> unit_sum(const Unit<Real, I>& unit, const Rows& x,
                                                     int sample) {
@@ -68,33 +77,28 @@ template <class Real, int I, class Rows>
   return z;
 }
 
-// What one sample adds to a unit's gradient. For a homogeneous f only the sums of f' delta and
-// f' delta x are kept while the samples stream by: a third of the work. From them follow, at the end,
-// the gradients (see `finish_gradient`).
+// What one sample adds to a unit's gradient, delta being the sample's.
 template <class Real, class F, int I, class Rows>
-[[gnu::always_inline]] inline void add_gradient(const F& f, Unit<Real, I>& sum,
-                                                const Unit<Real, I>& unit, const Rows& x,
+[[gnu::always_inline]] inline void add_gradient(const F& f, Unit<Real, I>& sum, const Rows& x,
                                                 int sample, Vector<Real> value,
                                                 Vector<Real> delta) {
-  if constexpr (F::kCheap) {
-    Vector<Real>* sums[I + 1];
-    Vector<Real> terms[I + 1];
-    #pragma GCC unroll 8
-    for (int i = 0; i < I; ++i) {
-      sums[i] = &sum.kernel[i];
-      terms[i] = delta * x.at(sample, i);
-    }
-    sums[I] = &sum.bias;
-    terms[I] = delta;
-    f.add_slope_times(value, sums, terms);
-  } else {
-    Vector<Real> product = delta * value;
-    Vector<Real> slope = f.times_slope(value, delta, product);
-    sum.out += product;
-    #pragma GCC unroll 8
-    for (int i = 0; i < I; ++i) sum.kernel[i] += x.at(sample, i) * slope;
-    sum.bias += slope;
-  }
+  Vector<Real> product = delta * value;
+  Vector<Real> slope = f.times_slope(value, delta, product);
+  sum.out += product;
+  #pragma GCC unroll 8
+  for (int i = 0; i < I; ++i) sum.kernel[i] += x.at(sample, i) * slope;
+  sum.bias += slope;
+}
+
+// The same for a homogeneous f: only the sums of f' delta and f' delta x are kept while the samples
+// stream by, a third of the work. From them follow, at the end, the gradients (see `finish_gradient`).
+template <class Real, class Slope, int I>
+[[gnu::always_inline]] inline void add_cheap_gradient(const Slope& slope, Unit<Real, I>& sum,
+                                                      const Vector<Real> (&delta_x)[I],
+                                                      Vector<Real> delta) {
+  slope.add(sum.bias, delta);
+  #pragma GCC unroll 8
+  for (int i = 0; i < I; ++i) slope.add(sum.kernel[i], delta_x[i]);
 }
 
 // With f(z) = f'(z) z and z = w x + b: the sum of delta f(z) is w times the sum of f' delta x plus b
@@ -112,33 +116,71 @@ inline Unit<Real, I> finish_gradient(const Unit<Real, I>& sum, const Unit<Real, 
   return gradient;
 }
 
-// All hidden units fit one tile: a single pass over the samples.
+// All hidden units fit one tile: a single pass over the samples. Sums are divided by the number of samples
+// at the end.
 template <class Real, class F, class L, int I, int U, class Rows>
 Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y, int samples) {
   Unit<Real, I> unit[U], sum[U];
   #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, u);
   const Vector<Real> output_bias = net.output.bias[0];
-  const Real share = Real(1) / Real(samples);
   Vector<Real> loss = {}, bias_sum = {};
-  for (int s = 0; s < samples; ++s) {
-    Vector<Real> value[U], prediction = output_bias;
+  if constexpr (F::kCheap) {
+    // With the slopes at hand f(z) itself is not needed. What waits longest, from a sample's z to its error,
+    // goes on beside the sums of the sample before, which wait for nothing. After the last sample it comes
+    // once more for nothing: values used beyond the loop would leave their registers at every turn.
+    typename F::Slope slope[U];
+    Vector<Real> z[U], error;
+    auto weigh = [&](int s) {
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) z[u] = unit_sum<Real, I>(unit[u], x, s);
+    };
+    auto predict = [&](int s) {
+      error = output_bias - y.at(s, 0);
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) slope[u].add_product(error, z[u], unit[u].out);
+    };
+    weigh(0);
     #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) value[u] = unit_sum<Real, I>(unit[u], x, s);
-    apply(f, value);
-    #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) prediction += value[u] * unit[u].out;
-    Vector<Real> error = prediction - y.at(s, 0);
-    loss += L::value(error);
-    Vector<Real> delta = L::slope(error) * share;
-    bias_sum += delta;
-    #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) add_gradient<Real, F, I>(f, sum[u], unit[u], x, s, value[u], delta);
+    for (int u = 0; u < U; ++u) slope[u] = f.slope_at(z[u]);
+    predict(0);
+    for (int s = 0; s < samples; ++s) {
+      const int next = s + 1 < samples ? s + 1 : s;
+      const Vector<Real> delta = L::slope_without_factor(error);
+      Vector<Real> delta_x[I];
+      weigh(next);
+      #pragma GCC unroll 8
+      for (int i = 0; i < I; ++i) delta_x[i] = delta * x.at(s, i);
+      loss += L::value(error);
+      bias_sum += delta;
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) {
+        add_cheap_gradient<Real>(slope[u], sum[u], delta_x, delta);
+        slope[u] = f.slope_at(z[u]);
+      }
+      predict(next);
+    }
+  } else {
+    for (int s = 0; s < samples; ++s) {
+      Vector<Real> value[U], error = output_bias - y.at(s, 0);
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) value[u] = unit_sum<Real, I>(unit[u], x, s);
+      apply(f, value);
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) error += value[u] * unit[u].out;
+      const Vector<Real> delta = L::slope_without_factor(error);
+      loss += L::value(error);
+      bias_sum += delta;
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) add_gradient<Real, F, I>(f, sum[u], x, s, value[u], delta);
+    }
   }
+  const Real share = Real(L::kSlopeFactor) / Real(samples);
   #pragma GCC unroll 8
   for (int u = 0; u < U; ++u)
-    store_gradient<Real, I>(net, u, finish_gradient<Real, F, I>(sum[u], unit[u]));
-  net.output_gradient.bias[0] = bias_sum;
+    store_gradient<Real, I>(
+        net, u, finish_gradient<Real, F, I>(shared<Real, I>(sum[u], share), unit[u]));
+  net.output_gradient.bias[0] = bias_sum * share;
   return loss;
 }
 
@@ -184,15 +226,17 @@ inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, 
   #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, first + u);
   for (int s = 0; s < samples; ++s) {
-    Vector<Real> delta = net.prediction[s];
+    const Vector<Real> delta = net.prediction[s];
+    Vector<Real> delta_x[I];
+    #pragma GCC unroll 8
+    for (int i = 0; i < I; ++i) delta_x[i] = delta * x.at(s, i);
     #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) {
-      Vector<Real> value;
       if constexpr (F::kCheap)
-        value = f.value(unit_sum<Real, I>(unit[u], x, s));
+        add_cheap_gradient<Real>(f.slope_at(unit_sum<Real, I>(unit[u], x, s)), sum[u], delta_x, delta);
       else
-        value = net.unit_output[first * samples + s * U + u];
-      add_gradient<Real, F, I>(f, sum[u], unit[u], x, s, value, delta);
+        add_gradient<Real, F, I>(f, sum[u], x, s, net.unit_output[first * samples + s * U + u],
+                                 delta);
     }
   }
   #pragma GCC unroll 8

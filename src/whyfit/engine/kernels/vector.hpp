@@ -112,35 +112,47 @@ inline Vector<float> fast_square_root(Vector<float> value) { return square_root<
 inline Vector<double> quotient(Vector<double> a, Vector<double> b) { return a / b; }
 inline Vector<double> fast_square_root(Vector<double> value) { return square_root<double>(value); }
 
-// In which lanes a value is above zero, and sums over those lanes alone. AVX-512 adds under a mask in
-// one instruction, which GCC does not find by itself.
+// The lanes in which a value is above zero, or NaN, so that a NaN stays one; sums and products over those
+// lanes alone. AVX-512 does either in one instruction under a mask, which GCC does not find by itself.
 #if defined(__AVX512F__) && WHYFIT_VECTOR_BYTES == 64
 template <class Real>
-struct Positive;
+struct Gate;
 template <>
-struct Positive<float> {
+struct Gate<float> {
   __mmask16 mask;
-  explicit Positive(Vector<float> value)
-      : mask(_mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_GT_OQ)) {}
+  Gate() = default;
+  explicit Gate(Vector<float> value)
+      : mask(_mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_NLE_UQ)) {}
   void add(Vector<float>& sum, Vector<float> term) const {
     sum = _mm512_mask_add_ps(sum, mask, sum, term);
   }
+  void add_product(Vector<float>& sum, Vector<float> a, Vector<float> b) const {
+    sum = _mm512_mask3_fmadd_ps(a, b, sum, mask);
+  }
 };
 template <>
-struct Positive<double> {
+struct Gate<double> {
   __mmask8 mask;
-  explicit Positive(Vector<double> value)
-      : mask(_mm512_cmp_pd_mask(value, _mm512_setzero_pd(), _CMP_GT_OQ)) {}
+  Gate() = default;
+  explicit Gate(Vector<double> value)
+      : mask(_mm512_cmp_pd_mask(value, _mm512_setzero_pd(), _CMP_NLE_UQ)) {}
   void add(Vector<double>& sum, Vector<double> term) const {
     sum = _mm512_mask_add_pd(sum, mask, sum, term);
+  }
+  void add_product(Vector<double>& sum, Vector<double> a, Vector<double> b) const {
+    sum = _mm512_mask3_fmadd_pd(a, b, sum, mask);
   }
 };
 #else
 template <class Real>
-struct Positive {
+struct Gate {
   Mask<Real> mask;
-  explicit Positive(Vector<Real> value) : mask(value > Real(0)) {}
+  Gate() = default;
+  explicit Gate(Vector<Real> value) : mask(~(value <= Real(0))) {}
   void add(Vector<Real>& sum, Vector<Real> term) const { sum += mask ? term : Vector<Real>{}; }
+  void add_product(Vector<Real>& sum, Vector<Real> a, Vector<Real> b) const {
+    sum += (mask ? a : Vector<Real>{}) * b;
+  }
 };
 #endif
 
