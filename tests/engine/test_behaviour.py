@@ -75,6 +75,25 @@ def test_progress_rises_and_a_callback_may_stop_the_work(units: tuple[int, ...],
     assert seen == sorted(set(seen)), "no progress between two calls"
 
 
+def test_one_long_step_is_given_up_in_the_middle():
+    recipe = fits.recipe((1024, 1024), "silu", batch_size=200, epochs=1)
+    x, y = fits.sine(200)
+    starts = draw(recipe, 0, 0, 16)
+    began = time.process_time()
+    train(recipe, x, y, starts, threads=1)
+    whole = time.process_time() - began
+    told: list[float] = []
+
+    def stop(_steps: int) -> None:
+        told.append(time.process_time())
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        train(recipe, x, y, starts, threads=1, progress=stop)
+    assert len(told) == 1, "the step was over before it could be stopped"
+    assert time.process_time() - told[0] < 0.3 * whole
+
+
 def test_control_c_stops_it():
     recipe, x, y, starts = long_work()
     began = time.monotonic()

@@ -73,6 +73,38 @@ def test_divergence_stays_in_its_lane(units: tuple[int, ...], target: str, preci
     assert np.isfinite(found.history[others]).all()
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("units", [(4,), (9,), (4, 3)])
+def test_a_nan_of_a_relu_stays_one(units: tuple[int, ...], target: str, precision: str):
+    """Whichever weight it is that is NaN: a unit that is neither on nor off is not off."""
+    recipe = fits.recipe(units, "relu", kernel=fits.HE, epochs=2)
+    x, y = fits.sine(70, -1.0, 1.0)
+    starts = np.repeat(draw(recipe, 0, 0, 1), recipe.parameters + 1, axis=0)
+    starts[np.arange(recipe.parameters), np.arange(recipe.parameters)] = np.nan
+    found = train(recipe, x, y, starts, target=target, precision=precision)
+    assert np.isnan(found.mean_squared_error[:-1]).all()
+    assert np.all(found.diverged_at == [0] * recipe.parameters + [-1])
+    assert np.isfinite(found.weights[-1]).all()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("units", [(4,), (9,), (4, 3)])
+def test_an_infinite_weight_of_a_dead_unit_is_seen(units: tuple[int, ...], target: str):
+    """0 times infinity is NaN, in the frameworks and here."""
+    recipe = fits.recipe(units, "relu", kernel=fits.HE, epochs=2)
+    x, y = fits.sine(70)
+    starts = draw(recipe, 0, 0, 2)
+    last = recipe.layers[-2].units
+    starts[1, 0], starts[1, units[0]] = -1.0, -1.0  # off for all x in [0, 1]
+    if len(units) == 1:
+        starts[1, -1 - last] = np.inf
+    else:
+        starts[1, 2 * units[0] : 2 * units[0] + units[1]] = np.inf
+    found = train(recipe, x, y, starts, target=target)
+    assert found.diverged_at.tolist() == [-1, 0]
+
+
 def test_the_step_of_divergence():
     """The loss of step k is the first that is not a finite number: k steps were sound before."""
     recipe = replace(

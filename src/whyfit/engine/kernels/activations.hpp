@@ -2,9 +2,8 @@
 //
 // The slope is written in terms of the output a = f(z), so that z need not be kept. kCheap says that
 // computing f again costs less than a store and a load. Cheap ones are homogeneous, f(z) = f'(z) z, and
-// have a `Slope`: made from z, it adds f'(z) times a term, or times a product, to a sum. The others give
-// f'(z) delta from the product a delta too, where that is at hand. kSamplesTogether: samples whose f
-// `shallow` computes as one.
+// have a `Slope`: made from z, it adds f'(z) times a term to a sum. The others give f'(z) delta from the
+// product a delta too, where that is at hand. kSamplesTogether: samples whose f `shallow` computes as one.
 #pragma once
 
 #include "functions.hpp"
@@ -22,7 +21,6 @@ struct Linear {
   Vector<Real> times_slope(Vector<Real>, Vector<Real> delta) const { return delta; }
   struct Slope {
     void add(Vector<Real>& sum, Vector<Real> term) const { sum += term; }
-    void add_product(Vector<Real>& sum, Vector<Real> a, Vector<Real> b) const { sum += a * b; }
   };
   Slope slope_at(Vector<Real>) const { return {}; }
 };
@@ -59,9 +57,6 @@ struct LeakyRelu {
   struct Slope {
     Vector<Real> factor;
     void add(Vector<Real>& sum, Vector<Real> term) const { sum += term * factor; }
-    void add_product(Vector<Real>& sum, Vector<Real> a, Vector<Real> b) const {
-      sum += a * factor * b;
-    }
   };
   Slope slope_at(Vector<Real> z) const { return {slope_of(z)}; }
 };

@@ -47,7 +47,7 @@ class Block {
 
   std::size_t bytes_needed() {
     Arena counting;
-    allocate(counting);
+    allocate(counting, nullptr);
     return counting.used();
   }
 
@@ -55,7 +55,7 @@ class Block {
   bool run(Control& control) {
     Arena arena(bytes_needed());
     if (arena.failed()) return false;
-    allocate(arena);
+    allocate(arena, &control.cancelled);
     load_start();
     M healthy = ~M{};
     M healthy_steps = {};
@@ -80,7 +80,7 @@ class Block {
       if (stopped_count_ == task_.replicates) break;
     }
     finish(healthy_steps, step);
-    return true;
+    return !control.cancelled.load(std::memory_order_relaxed);
   }
 
  private:
@@ -89,12 +89,12 @@ class Block {
     reported = step;
   }
 
-  void allocate(Arena& arena) {
+  void allocate(Arena& arena, const std::atomic<bool>* cancelled) {
     const std::int64_t parameters = program_.parameters;
     weights_ = arena.take<V>(parameters);
     gradient_ = arena.take<V>(parameters);
     state_ = arena.take<V>(kMostStates * parameters);
-    passes_.allocate(arena, batch_, weights_, gradient_);
+    passes_.allocate(arena, batch_, weights_, gradient_, cancelled);
     if (!program_.clears_gradients) kept_ = arena.take<V>(parameters);
     if (program_.stop_restores) best_ = arena.take<V>(parameters);
     if (watcher_.watches()) final_ = arena.take<V>(parameters);

@@ -5,6 +5,8 @@
 // T^2 multiply-adds, so that the arithmetic units, not memory, set the pace.
 #pragma once
 
+#include <atomic>
+
 #include "activations.hpp"
 
 namespace whyfit {
@@ -41,6 +43,11 @@ struct Weights {
   Vector<Real>* bias;    // (units) or null
   int inputs;
   int units;
+  // Set by the caller of the training when it is to end: a batch of many samples is given up between two
+  // columns of tiles, and what has been computed of it is used no more.
+  const std::atomic<bool>* cancelled;
+
+  bool goes_on() const { return !cancelled->load(std::memory_order_relaxed); }
 };
 
 // ---- forward: out[s][u] = f(sum_i in[s][i] W[i][u] + b[u]) ----
@@ -85,7 +92,7 @@ inline void forward_units(const F& f, const Rows& rows, const Weights<Real>& lay
 template <class Real, class F, class Rows>
 void forward(const F& f, const Rows& rows, const Weights<Real>& layer, int samples, Vector<Real>* out) {
   int u = 0;
-  for (; u + kTileUnits <= layer.units; u += kTileUnits)
+  for (; u + kTileUnits <= layer.units && layer.goes_on(); u += kTileUnits)
     forward_units<Real, F, kTileUnits>(f, rows, layer, u, samples, out);
   if (layer.units - u >= 2) {
     forward_units<Real, F, 2>(f, rows, layer, u, samples, out);
@@ -135,7 +142,7 @@ inline void gradient_units(const Rows& rows, const Vector<Real>* delta, int samp
     gradient_tile<Real, 1, U, true>(rows, delta, samples, gradient, 0, unit);
     i = 1;
   }
-  for (; i + kTileRows <= gradient.inputs; i += kTileRows)
+  for (; i + kTileRows <= gradient.inputs && gradient.goes_on(); i += kTileRows)
     gradient_tile<Real, kTileRows, U, false>(rows, delta, samples, gradient, i, unit);
   for (; i < gradient.inputs; ++i)
     gradient_tile<Real, 1, U, false>(rows, delta, samples, gradient, i, unit);
@@ -145,7 +152,7 @@ template <class Real, class Rows>
 void weight_gradient(const Rows& rows, const Vector<Real>* delta, int samples,
                      const Weights<Real>& gradient) {
   int u = 0;
-  for (; u + kTileUnits <= gradient.units; u += kTileUnits)
+  for (; u + kTileUnits <= gradient.units && gradient.goes_on(); u += kTileUnits)
     gradient_units<Real, kTileUnits>(rows, delta, samples, gradient, u);
   if (gradient.units - u >= 2) {
     gradient_units<Real, 2>(rows, delta, samples, gradient, u);
@@ -193,7 +200,7 @@ template <class Real, class F>
 void input_delta(const F& f, const Vector<Real>* delta, const Weights<Real>& layer, const Vector<Real>* input,
                  int samples, Vector<Real>* out) {
   int i = 0;
-  for (; i + kTileUnits <= layer.inputs; i += kTileUnits)
+  for (; i + kTileUnits <= layer.inputs && layer.goes_on(); i += kTileUnits)
     delta_columns<Real, F, kTileUnits>(f, delta, layer, input, i, samples, out);
   for (; i < layer.inputs; ++i) delta_columns<Real, F, 1>(f, delta, layer, input, i, samples, out);
 }

@@ -31,7 +31,9 @@ class Passes {
         shallow_(is_shallow(program) && program.input_dropout == 0.0 && !canonical_),
         dropout_(program.dropout_seed, first_replicate) {}
 
-  void allocate(Arena& arena, std::int64_t batch, V* weights, V* gradient) {
+  void allocate(Arena& arena, std::int64_t batch, V* weights, V* gradient,
+                const std::atomic<bool>* cancelled) {
+    cancelled_ = cancelled;
     weights_ = weights;
     gradient_ = gradient;
     buffers_ = arena.take<Buffers>(program_.layer_count);
@@ -105,7 +107,7 @@ class Passes {
   Weights<Real> layer_view(V* values, int l) const {
     const Layer& layer = program_.layers[l];
     return {values + layer.kernel_at, layer.has_bias ? values + layer.bias_at : nullptr,
-            layer.inputs, layer.units};
+            layer.inputs, layer.units, cancelled_};
   }
 
   // ---- forward ----
@@ -131,6 +133,17 @@ class Passes {
     }
   }
 
+  // Every index below `count`, unless the training is cancelled meanwhile.
+  template <class Work>
+  [[gnu::always_inline]] void for_parts(int count, const Work& work) const {
+    constexpr int kPart = 1 << 16;
+    for (int first = 0; first < count; first += kPart) {
+      if (cancelled_->load(std::memory_order_relaxed)) return;
+      const int last = count - first < kPart ? count : first + kPart;
+      for (int i = first; i < last; ++i) work(i);
+    }
+  }
+
   // Turns the sums of a staged layer into outputs and slopes.
   void stage(int l, int samples, bool training) {
     const Layer& layer = program_.layers[l];
@@ -142,12 +155,12 @@ class Passes {
       softmax(buffers.output, samples);
     else
       with_curve<Real>(layer, [&](const auto& curve) {
-        for (int i = 0; i < count; ++i) {
+        for_parts(count, [&](int i) {
           V value, slope;
           curve.both(buffers.output[i], value, slope);
           buffers.output[i] = value;
           buffers.slope[i] = slope;
-        }
+        });
       });
     if (!training) return;
     if (buffers.activity) penalise_activity(l, samples);
@@ -328,7 +341,7 @@ class Passes {
     const Buffers& buffers = buffers_[l];
     if (layer.slopes) slope_gradients(layer, buffers, samples);
     const int count = samples * layer.units;
-    for (int i = 0; i < count; ++i) delta_[i] *= buffers.slope[i];
+    for_parts(count, [&](int i) { delta_[i] *= buffers.slope[i]; });
     if (buffers.activity)
       for (int i = 0; i < count; ++i) delta_[i] += buffers.activity[i];
   }
@@ -382,6 +395,7 @@ class Passes {
   const Reduction reduction_;
   const bool plain_, canonical_, shallow_;
   const Dropout<Real> dropout_;
+  const std::atomic<bool>* cancelled_ = nullptr;
   std::int64_t step_ = 0;
   V penalty_ = {};
   V *weights_ = nullptr, *gradient_ = nullptr;

@@ -126,9 +126,9 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
   const Vector<Real> output_bias = net.output.bias[0];
   Vector<Real> loss = {}, bias_sum = {};
   if constexpr (F::kCheap) {
-    // With the slopes at hand f(z) itself is not needed. What waits longest, from a sample's z to its error,
-    // goes on beside the sums of the sample before, which wait for nothing. After the last sample it comes
-    // once more for nothing: values used beyond the loop would leave their registers at every turn.
+    // What waits longest, from a sample's z to its error, goes on beside the sums of the sample before,
+    // which wait for nothing. After the last sample it comes once more for nothing: values used beyond
+    // the loop would leave their registers at every turn.
     typename F::Slope slope[U];
     Vector<Real> z[U], error;
     auto weigh = [&](int s) {
@@ -138,7 +138,7 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
     auto predict = [&](int s) {
       error = output_bias - y.at(s, 0);
       #pragma GCC unroll 8
-      for (int u = 0; u < U; ++u) slope[u].add_product(error, z[u], unit[u].out);
+      for (int u = 0; u < U; ++u) error += f.value(z[u]) * unit[u].out;
     };
     weigh(0);
     #pragma GCC unroll 8
@@ -252,7 +252,7 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int
   const int units = net.hidden.units;
   for (int s = 0; s < samples; ++s) net.prediction[s] = net.output.bias[0];
   int u = 0;
-  for (; u + kTileUnits <= units; u += kTileUnits)
+  for (; u + kTileUnits <= units && net.hidden.goes_on(); u += kTileUnits)
     forward_units<Real, F, I, kTileUnits>(f, net, x, samples, u);
   for (; u < units; ++u) forward_units<Real, F, I, 1>(f, net, x, samples, u);
 
@@ -260,7 +260,7 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int
   Vector<Real> loss = loss_slopes(net.prediction, &bias_sum);
   net.output_gradient.bias[0] = bias_sum;
 
-  for (u = 0; u + kTileUnits <= units; u += kTileUnits)
+  for (u = 0; u + kTileUnits <= units && net.hidden.goes_on(); u += kTileUnits)
     backward_units<Real, F, I, kTileUnits>(f, net, x, samples, u);
   for (; u < units; ++u) backward_units<Real, F, I, 1>(f, net, x, samples, u);
   return loss;

@@ -112,8 +112,8 @@ inline Vector<float> fast_square_root(Vector<float> value) { return square_root<
 inline Vector<double> quotient(Vector<double> a, Vector<double> b) { return a / b; }
 inline Vector<double> fast_square_root(Vector<double> value) { return square_root<double>(value); }
 
-// The lanes in which a value is above zero, or NaN, so that a NaN stays one; sums and products over those
-// lanes alone. AVX-512 does either in one instruction under a mask, which GCC does not find by itself.
+// The lanes in which a value is above zero, or NaN, so that a NaN stays one, and sums over those lanes
+// alone. AVX-512 adds under a mask in one instruction, which GCC does not find by itself.
 #if defined(__AVX512F__) && WHYFIT_VECTOR_BYTES == 64
 template <class Real>
 struct Gate;
@@ -126,9 +126,6 @@ struct Gate<float> {
   void add(Vector<float>& sum, Vector<float> term) const {
     sum = _mm512_mask_add_ps(sum, mask, sum, term);
   }
-  void add_product(Vector<float>& sum, Vector<float> a, Vector<float> b) const {
-    sum = _mm512_mask3_fmadd_ps(a, b, sum, mask);
-  }
 };
 template <>
 struct Gate<double> {
@@ -139,9 +136,6 @@ struct Gate<double> {
   void add(Vector<double>& sum, Vector<double> term) const {
     sum = _mm512_mask_add_pd(sum, mask, sum, term);
   }
-  void add_product(Vector<double>& sum, Vector<double> a, Vector<double> b) const {
-    sum = _mm512_mask3_fmadd_pd(a, b, sum, mask);
-  }
 };
 #else
 template <class Real>
@@ -150,9 +144,6 @@ struct Gate {
   Gate() = default;
   explicit Gate(Vector<Real> value) : mask(~(value <= Real(0))) {}
   void add(Vector<Real>& sum, Vector<Real> term) const { sum += mask ? term : Vector<Real>{}; }
-  void add_product(Vector<Real>& sum, Vector<Real> a, Vector<Real> b) const {
-    sum += (mask ? a : Vector<Real>{}) * b;
-  }
 };
 #endif
 
