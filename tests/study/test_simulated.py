@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from benchmarks.study_coverage import SCENES, Counts, Scene, count
 
-from tests.study.simulated import CENTRED, HE, simulate, statuses
+from tests.study.simulated import CENTRED, EPOCHS, HE, simulate, statuses
 from whyfit.records.study import BASELINE, Cause, Comparison, Interval, arm
 from whyfit.study.effects import difference_interval
 from whyfit.study.verdict import without_false_discoveries
@@ -46,6 +46,19 @@ def test_a_study_of_four_faults_says_which_and_no_more():
     study = simulate(scene.rates, scene.suspected, 3)
     counting = [each.changes for each in study.sets if each.counts]
     assert counting == [arm(*scene.planted)]
+
+
+def test_a_change_that_nearly_works_is_tried_with_others():
+    """Alone it succeeds in two starts of three, which is near the target rate and below it."""
+
+    def rates(held):
+        return (0.99 if EPOCHS in held else 0.66) if CENTRED in held else 0.0
+
+    confirmed = [
+        statuses(simulate(rates, (CENTRED, EPOCHS), seed)).get("wrong-input_range") == "confirmed"
+        for seed in range(5)
+    ]
+    assert sum(confirmed) >= 4
 
 
 def _cause(name: str, gained: int) -> Cause:
