@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from benchmarks.study_coverage import SCENES, Counts, Scene, count
 
-from tests.study.simulated import CENTRED, EPOCHS, HE, simulate, statuses
+from tests.study.simulated import (
+    CENTRED,
+    EPOCHS,
+    FASTER,
+    HE,
+    SPREAD,
+    needs,
+    simulate,
+    statuses,
+)
 from whyfit.records.study import BASELINE, Cause, Comparison, Interval, arm
 from whyfit.study.effects import difference_interval
 from whyfit.study.verdict import without_false_discoveries
@@ -59,6 +68,14 @@ def test_a_change_that_nearly_works_is_tried_with_others():
         for seed in range(5)
     ]
     assert sum(confirmed) >= 4
+
+
+def test_a_small_budget_goes_to_what_works_first():
+    """Five changes are suspected and two of them, together, work: the others can wait."""
+    rates = needs((CENTRED, FASTER), 0.99)
+    suspected = (CENTRED, FASTER, HE, SPREAD, EPOCHS)
+    study = simulate(rates, suspected, 0, budget=0.02)
+    assert statuses(study)["wrong-input_range"] == "confirmed"
 
 
 def _cause(name: str, gained: int) -> Cause:
