@@ -9,9 +9,8 @@ import numpy as np
 from tests.fits import HE, fit_of, recipe, sine
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
-from whyfit.records.fit import Fit
-from whyfit.records.recipe import EarlyStopping, Optimizer, Recipe
-from whyfit.records.fit import DrawnLine
+from whyfit.records.fit import DrawnLine, Fit
+from whyfit.records.recipe import EarlyStopping, Initializer, Optimizer, Recipe
 from whyfit.rules import (
     hinges_outside_data,
     hinges_share_one_point,
@@ -183,3 +182,27 @@ def test_a_line_over_inputs_of_before_they_were_scaled():
     assert seen(x[:, 1])
     assert not seen(np.sort(before))
     assert not seen(random.permutation(before) + random.normal(0.0, 1.0, 120))
+
+
+def test_adagrad_that_hardly_moves():
+    x, y = sine(200, -1.0, 1.0)
+    one = recipe((8,), "tanh", kernel=Initializer("glorot_uniform"), epochs=40, batch_size=50)
+    slow, fast = (replace(one, optimizer=Optimizer("adagrad", rate)) for rate in (1e-4, 0.3))
+    said = learning_rate_too_low.check(gather(fit_of(slow, x, y)))
+    assert said is not None
+    assert "moved the output weights" in said.message
+    assert learning_rate_too_low.check(gather(fit_of(fast, x, y))) is None
+
+
+def test_an_output_stuck_at_a_bound_where_most_targets_lie():
+    """1 / x: nearly all targets lie near 0, and a ReLU output that is off is no fit all the same."""
+    x = np.arange(1.0, 301.0)[:, None]
+    fit = fit_of(recipe((3,), "relu", output="relu", epochs=2), x, 1.0 / x)
+    *hidden, last = fit.end.layers
+    end = replace(fit.end, layers=(*hidden, replace(last, bias=last.bias - 1e6)))
+    stuck = replace(fit, end=end, predictions=end(x))
+    said = output_cannot_reach_target.check(gather(stuck))
+    assert said is not None
+    # Targets that are 0 but for a few, and an output that is 0 there and follows the few.
+    follows = np.where(x < 20.0, 1.0 / x, 0.0)
+    assert output_cannot_reach_target.check(gather(replace(fit, predictions=follows))) is None
