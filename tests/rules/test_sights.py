@@ -93,6 +93,10 @@ def test_training_that_ended_itself():
     assert "8 of 100 epochs" in said.message
     assert Change("early_stopping", "none") in said.remedies
     assert training_too_short.check(gather(stopped(fit, 8))) is None
+    patient = replace(stopped(fit, 100).recipe, early_stopping=EarlyStopping(3, 0.0))
+    said = training_too_short.check(gather(replace(fit, recipe=patient)))
+    assert said is not None
+    assert "3 of them without progress" in said.message
 
 
 def test_few_steps_are_seen_though_the_loss_lies_still():
