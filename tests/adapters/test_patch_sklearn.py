@@ -32,6 +32,12 @@ model = MLPRegressor(hidden_layer_sizes=(4,), activation="relu",  # keep me
 model.fit(x, y)
 print(model.predict(x).mean())
 """,
+    "chained": HEAD
+    + """
+model = MLPRegressor(hidden_layer_sizes=(4,), activation="relu",  # keep me
+                     max_iter=5, random_state=0).fit(x, y)
+print(model.predict(x).mean())
+""",
     "pipeline": HEAD
     + """
 from sklearn.compose import TransformedTargetRegressor

@@ -173,6 +173,18 @@ def test_a_name_used_for_one_thing_is_changed_where_it_is_assigned(tmp_path: Pat
         assert len(unified_diff(source, patched.source, "x").splitlines()) < 14
 
 
+def test_shuffling_without_a_loader_is_told(tmp_path: Path):
+    source = STYLES["sequential"].replace(
+        "DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True)",
+        "[(x[at : at + 16], y[at : at + 16]) for at in range(0, 48, 16)]",
+    )
+    fit, path = fit_in(tmp_path, source)
+    patched = patch(Path(path).read_text(), path, fit, arm(Change("shuffle", "every epoch")))
+    assert patched.source is None
+    assert "randperm" in patched.words[0]
+    assert "without a DataLoader" in patched.words[0]
+
+
 def test_a_loop_that_does_not_count_is_told(tmp_path: Path):
     source = STYLES["class"].replace(
         "for epoch in range(EPOCHS):",

@@ -470,6 +470,27 @@ def test_fast_says_once_that_a_loop_trains_itself(tmp_path: Path):
     assert said == ["--fast: a PyTorch loop trains itself; the engine cannot replace it"]
 
 
+ASKED = {
+    "no_grad": "with torch.no_grad():\n    print(model(far).sum())",
+    "a decorator": "@torch.no_grad()\ndef test():\n    return model(far)\ntest()",
+    "inference_mode": "model.eval()\nwith torch.inference_mode():\n    with torch.no_grad():\n"
+    "        model(far)",
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_the_network_is_asked_afterwards(tmp_path: Path, name: str):
+    """After the training, not between two steps, which is validation; and not of a part of it."""
+    loop = FULL + "    with torch.no_grad():\n        model(x + 7.0); model[0](x + 8.0)\n"
+    code = f"far = torch.linspace(2, 3, 30).reshape(-1, 1)\n{ASKED[name]}\n"
+    trained_on = "loss = F.mse_loss(model(x), y); loss.backward(); opt.step()\n"
+    (fit,) = fits(tmp_path, HEAD + NET + loop + trained_on + code)
+    assert fit.asked is not None
+    assert fit.asked.shape == (30, 1)
+    assert fit.asked.min() == pytest.approx(2.0)
+    assert "outside-training-range" in {each.rule for each in findings(gather(fit))}
+
+
 def test_everything_is_put_back(tmp_path: Path):
     import torch
     from torch.optim import Optimizer
@@ -478,6 +499,7 @@ def test_everything_is_put_back(tmp_path: Path):
         hooks = sys.modules[Optimizer.__module__]._global_optimizer_post_hooks
         return (
             torch.autograd.backward,
+            torch.no_grad.__enter__,
             Optimizer.__init__,
             torch.nn.Linear.__init__,
             torch.nn.init.uniform_,

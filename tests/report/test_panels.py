@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.report.situations import NAMES, diverged, report_named, report_of
 from whyfit.report import panels
-from whyfit.report.panels import Report, arms, causes
+from whyfit.report.panels import Report, arms, causes, headline
 from whyfit.report.panels.arms import ArmPanel, modes
 from whyfit.report.panels.captions import separates
 
@@ -222,7 +222,25 @@ def test_the_ladder_goes_from_the_script_to_the_fix():
 def test_words_for_the_whole_script():
     from whyfit.records.finding import Change
 
-    assert causes.put_back((Change("activation", "tanh"),), ()) == "the script as it is"
+    tanh, stopping = Change("activation", "tanh"), Change("early_stopping", "none")
+    assert causes.put_back((tanh,), ()) == "the script as it is"
+    assert causes.put_back((tanh, stopping), (tanh,)) == "with the early stopping"
+
+
+def test_what_is_open_is_not_called_blameless():
+    """Standardised targets help alone and make another set worse: that is neither yes nor no."""
+    from tests.report.situations import dead, diagnosis_of
+    from whyfit.records.finding import Change
+    from whyfit.records.study import BASELINE, Cause, Comparison, Interval
+    from whyfit.records.study import arm as arm_of
+
+    study = diagnosis_of(dead(), budget=0.1).fits[0].study
+    assert study is not None
+    scaled = arm_of(Change("target_range", "[-1, 1]"))
+    for low, opened in ((0.03, {"target_range"}), (-0.03, set())):
+        helps = Comparison(scaled, BASELINE, 128, 10, 0, 0.08, Interval(low, 0.15), 0.01)
+        cause = Cause("target-not-scaled", "undecided", "Undecided.", True, (helps,))
+        assert headline.left_open(replace(study, causes=(cause,))) == opened
 
 
 def test_figures_that_are_no_png_are_left_out():

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from scripts.make_readme import BEGIN, END, shown_text
 
-from tests.report.situations import NAMES, report_named
+from tests.report.situations import NAMES, report_named, report_of, unsupported
 from whyfit.report import text
 
 
@@ -92,3 +92,11 @@ def test_the_readme_shows_the_real_text():
     assert shown == shown_text(report_named("starting_case")), (
         "run python scripts/make_readme.py --stored"
     )
+
+
+def test_an_error_that_was_not_measured_is_not_called_infinite():
+    """Outputs of another shape than the targets: there is no error to speak of, and no divergence."""
+    fit = replace(unsupported(), predictions=None)
+    said = io.StringIO()
+    text.render(report_of(fit), Console(file=said, width=80, highlight=False))
+    assert "its error could not be measured" in said.getvalue()

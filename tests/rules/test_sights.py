@@ -9,16 +9,20 @@ import numpy as np
 from tests.fits import HE, fit_of, recipe, sine
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
-from whyfit.records.fit import Fit
-from whyfit.records.recipe import EarlyStopping, Optimizer, Recipe
+from whyfit.records.fit import DrawnLine, Fit
+from whyfit.records.recipe import EarlyStopping, Initializer, Optimizer, Recipe
 from whyfit.rules import (
+    hinges_outside_data,
     hinges_share_one_point,
     learning_rate_too_high,
     learning_rate_too_low,
     no_bias,
     output_cannot_reach_target,
+    outside_training_range,
+    plot_order,
     target_not_scaled,
     training_too_short,
+    units_dead_at_start,
 )
 
 
@@ -89,6 +93,10 @@ def test_training_that_ended_itself():
     assert "8 of 100 epochs" in said.message
     assert Change("early_stopping", "none") in said.remedies
     assert training_too_short.check(gather(stopped(fit, 8))) is None
+    patient = replace(stopped(fit, 100).recipe, early_stopping=EarlyStopping(3, 0.0))
+    said = training_too_short.check(gather(replace(fit, recipe=patient)))
+    assert said is not None
+    assert "3 of them without progress" in said.message
 
 
 def test_few_steps_are_seen_though_the_loss_lies_still():
@@ -120,3 +128,85 @@ def test_a_heavy_tail_is_seen():
     said = target_not_scaled.check(gather(fit_of(recipe(epochs=1), x, y / y.std())))
     assert said is not None
     assert not said.remedies
+
+
+def test_a_straight_target_needs_no_bends():
+    """On raw x from 1 to 750 half of the units are off and none bends: y = 2 x asks for neither."""
+    x = np.linspace(1.0, 750.0, 300)[:, None]
+    one = recipe((8,), kernel=HE, epochs=3, batch_size=100)
+    straight, curved = (gather(fit_of(one, x, y)) for y in (2.0 * x, (x - 375.0) ** 2 / 1e4))
+    for rule in (hinges_outside_data, hinges_share_one_point, units_dead_at_start):
+        assert rule.check(curved) is not None
+        assert rule.check(straight) is None
+
+
+def test_too_few_live_units_for_a_line_are_seen():
+    x = np.linspace(1.0, 750.0, 300)[:, None]
+    fit = fit_of(recipe((4,), kernel=HE, epochs=3, batch_size=100), x, 2.0 * x)
+    hidden, last = fit.start.layers
+    for live, seen in ((2, False), (1, True), (0, True)):
+        weight = np.where(np.arange(4) < live, 1.0, -1.0)[None]
+        start = replace(fit.start, layers=(replace(hidden, weight=weight), last))
+        said = units_dead_at_start.check(gather(replace(fit, start=start)))
+        assert (said is not None) is seen
+
+
+def asked_at(asked: np.ndarray, weight: float) -> str:
+    """What is said of predictions at these x, one unit of the end network having this weight."""
+    x, y = sine(60, -1.0, 1.0)
+    fit = fit_of(recipe((3,), kernel=HE, epochs=3), x, y)
+    hidden, last = fit.end.layers
+    weights, biases = np.array([[1.0, -1.0, weight]]), np.array([0.5, -0.25, -1.0])
+    end = replace(fit.end, layers=(replace(hidden, weight=weights, bias=biases), last))
+    said = outside_training_range.check(gather(replace(fit, end=end, asked=asked[:, None])))
+    assert said is not None
+    return said.message
+
+
+def test_where_the_last_bend_is():
+    right, left = np.linspace(0.0, 4.0, 40), np.linspace(-4.0, 0.0, 40)
+    assert asked_at(right, 0.5).endswith("; beyond x = 2 it has no bend")
+    assert asked_at(left, 0.5).endswith("; below x = -0.5 it has no bend")
+    # A unit whose weight is nothing bends at 1e16: that is nowhere.
+    assert asked_at(right, 1e-16).endswith("never trained")
+
+
+def test_a_line_over_inputs_of_before_they_were_scaled():
+    """x and its square, both normalised by hand, and a plot over x as it was."""
+    random = np.random.default_rng(0)
+    before = random.uniform(50.0, 230.0, 120)
+    columns = np.stack([before, before**2], axis=1)
+    x = ((columns - columns.mean(0)) / columns.std(0)).astype(np.float32).astype(float)
+    fit = fit_of(recipe((3,), kernel=HE, inputs=2, epochs=2), x, before[:, None] / 100.0)
+
+    def seen(drawn: np.ndarray) -> bool:
+        return plot_order.check(gather(replace(fit, drawn=(DrawnLine(drawn),)))) is not None
+
+    assert seen(before)
+    assert seen(x[:, 1])
+    assert not seen(np.sort(before))
+    assert not seen(random.permutation(before) + random.normal(0.0, 1.0, 120))
+
+
+def test_adagrad_that_hardly_moves():
+    x, y = sine(200, -1.0, 1.0)
+    one = recipe((8,), "tanh", kernel=Initializer("glorot_uniform"), epochs=40, batch_size=50)
+    slow, fast = (replace(one, optimizer=Optimizer("adagrad", rate)) for rate in (1e-4, 0.3))
+    said = learning_rate_too_low.check(gather(fit_of(slow, x, y)))
+    assert said is not None
+    assert "moved the output weights" in said.message
+    assert learning_rate_too_low.check(gather(fit_of(fast, x, y))) is None
+
+
+def test_an_output_stuck_at_a_bound_where_most_targets_lie():
+    """1 / x: nearly all targets lie near 0, and a ReLU output that is off is no fit all the same."""
+    x = np.arange(1.0, 301.0)[:, None]
+    fit = fit_of(recipe((3,), "relu", output="relu", epochs=2), x, 1.0 / x)
+    *hidden, last = fit.end.layers
+    end = replace(fit.end, layers=(*hidden, replace(last, bias=last.bias - 1e6)))
+    stuck = replace(fit, end=end, predictions=end(x))
+    said = output_cannot_reach_target.check(gather(stuck))
+    assert said is not None
+    # Targets that are 0 but for a few, and an output that is 0 there and follows the few.
+    follows = np.where(x < 20.0, 1.0 / x, 0.0)
+    assert output_cannot_reach_target.check(gather(replace(fit, predictions=follows))) is None

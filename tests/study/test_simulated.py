@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from benchmarks.study_coverage import SCENES, Counts, Scene, count
 
-from tests.study.simulated import CENTRED, HE, simulate, statuses
+from tests.study.simulated import (
+    CENTRED,
+    EPOCHS,
+    FASTER,
+    HE,
+    SPREAD,
+    needs,
+    simulate,
+    statuses,
+)
 from whyfit.records.study import BASELINE, Cause, Comparison, Interval, arm
 from whyfit.study.effects import difference_interval
 from whyfit.study.verdict import without_false_discoveries
@@ -46,6 +55,27 @@ def test_a_study_of_four_faults_says_which_and_no_more():
     study = simulate(scene.rates, scene.suspected, 3)
     counting = [each.changes for each in study.sets if each.counts]
     assert counting == [arm(*scene.planted)]
+
+
+def test_a_change_that_nearly_works_is_tried_with_others():
+    """Alone it succeeds in two starts of three, which is near the target rate and below it."""
+
+    def rates(held):
+        return (0.99 if EPOCHS in held else 0.66) if CENTRED in held else 0.0
+
+    confirmed = [
+        statuses(simulate(rates, (CENTRED, EPOCHS), seed)).get("wrong-input_range") == "confirmed"
+        for seed in range(5)
+    ]
+    assert sum(confirmed) >= 4
+
+
+def test_a_small_budget_goes_to_what_works_first():
+    """Five changes are suspected and two of them, together, work: the others can wait."""
+    rates = needs((CENTRED, FASTER), 0.99)
+    suspected = (CENTRED, FASTER, HE, SPREAD, EPOCHS)
+    study = simulate(rates, suspected, 0, budget=0.02)
+    assert statuses(study)["wrong-input_range"] == "confirmed"
 
 
 def _cause(name: str, gained: int) -> Cause:

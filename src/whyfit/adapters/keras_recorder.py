@@ -145,7 +145,7 @@ class KerasRecorder:
         if recipe.layers[-1].units != self.y.shape[1]:
             self.output_shape = (len(self.x), recipe.layers[-1].units)
             raise Unsupported(
-                f"{recipe.layers[-1].units} outputs against {self.y.shape[1]} target columns "
+                f"{recipe.layers[-1].units} outputs for targets of width {self.y.shape[1]} "
                 "is not supported"
             )
         if recipe.inputs != self.x.shape[1]:

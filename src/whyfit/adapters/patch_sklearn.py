@@ -35,12 +35,17 @@ def exists(change: Change) -> bool:
             return factor in PLACES and factor not in ("kernel_initializer", "bias_initializer")
 
 
+def _span(place: fits.Place) -> tuple[int, int, int, int]:
+    return (place.line, place.column, place.end_line, place.end_column)
+
+
 def _regressor(request: Request) -> fits.Place:
     """Where the regressor is made; arguments by position mean other things in other versions."""
     place = calls_of(request, "regressor")[0].place
     found = calls_within(request.source, lambda _call: True, place.line, place.end_line)
     for call, where in found:
-        same = (where.line, where.column) == (place.line, place.column)
+        # `MLPRegressor(...).fit(x, y)` begins at the same place; the end tells the two apart.
+        same = _span(where) == _span(place)
         if same and any(each.keyword is None and not each.star for each in call.args):
             raise CannotPlace(by_hand("regressor", "its arguments are given by position"))
     return place

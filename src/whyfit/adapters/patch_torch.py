@@ -245,6 +245,11 @@ def _use_of_biases(request: Request, _change: Change) -> None:
 
 
 def _shuffle(request: Request, change: Change) -> None:
+    if not any(call.role == "loader" for call in request.fit.calls):
+        raise CannotPlace(
+            "take the samples in a new random order in every epoch (torch.randperm), by hand: the loop "
+            "takes its batches without a DataLoader"
+        )
     place = calls_of(request, "loader")[0].place
     value = str(change.to != "off")
     request.edits.arguments.append(Edit(place, "shuffle", value, LOADER_ARGUMENTS))

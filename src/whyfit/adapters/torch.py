@@ -20,6 +20,7 @@ import wrapt
 from whyfit.adapters import torch_fit
 from whyfit.adapters._adapter import Session
 from whyfit.adapters.places import called_directly, calling_place
+from whyfit.adapters.torch_asked import AskedWatch
 from whyfit.adapters.torch_by_hand import HandWatch
 from whyfit.adapters.torch_draws import LARGEST_PLAIN, Drawn, Draws
 from whyfit.adapters.torch_graph import LossGraph, Outermost, first_leaf, read_loss
@@ -96,6 +97,7 @@ class TorchAdapter:
         self._schedulers: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._current: TorchRecorder | None = None
         self._hand = HandWatch(self._recorder, self._recorders.append)
+        self._asked = AskedWatch(self._session, self._recorder_of)
         self._made = 0
         self._said_fast = False
         # What was seen since the last step.
@@ -112,6 +114,7 @@ class TorchAdapter:
     def install(self, session: Session) -> None:
         """Watch from the import of torch on."""
         self._active, self._session = True, session
+        self._asked = AskedWatch(session, self._recorder_of)
 
         def hook(torch: Any) -> None:
             if self._active:
@@ -126,6 +129,7 @@ class TorchAdapter:
             if handle is not None:
                 handle.remove()
         self._handles.clear()
+        self._asked.remove()
         self._watch.restore()
         guarded(self._session, "recording the fit", self._hand.finish)
         for recorder in self._recorders:
@@ -138,6 +142,8 @@ class TorchAdapter:
             if self._session.midway and fit.unsupported == SET_BY_HAND:
                 fit = replace(fit, unsupported=DRAWN_BEFORE)
             self._session.fits.append(fit)
+            number = len(self._session.fits) - 1
+            self._session.asked += [(number, x) for x in self._asked.of(recorder)]
         elif problem:
             self._session.problems.append(f"a training loop was not captured: {problem}")
 
@@ -180,10 +186,16 @@ class TorchAdapter:
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
+        self._asked.watch(torch, self._watch)
         self._watch_modules()
         if session.midway:  # optimizers may be older than the watch, and no loop by hand
             kinds = (type(each) for each in gc.get_objects())  # isinstance would ask the objects
             self._made += sum(issubclass(kind, torch.optim.Optimizer) for kind in kinds)
+
+    def _recorder_of(self, module: Any) -> TorchRecorder | None:
+        """The last training of a model, if it was trained."""
+        known = (each for each in reversed(self._recorders) if each.model is module)
+        return next(known, None)
 
     def _note(self, what: str, work: Any) -> None:
         guarded(self._session, what, work)

@@ -303,6 +303,11 @@ class Evidence:
         return max(0.05, 1.25 * self.data.noise_floor)
 
     @property
+    def straight_line_suffices(self) -> bool:
+        """Whether a linear function of the inputs meets the tolerance: then no unit needs to bend."""
+        return self.data.best_line <= self.tolerance
+
+    @property
     def input_range(self) -> tuple[float, float]:
         """Least and greatest value of the first input."""
         return self.data.x[0].low, self.data.x[0].high

@@ -188,8 +188,8 @@ def diff_lines(diff: str) -> list[tuple[str, str]]:
 def without_answer(sentence: str) -> str:
     """A sentence without the answer that stands before it already.
 
-    >>> without_answer("No: spread biases takes 0 to 0 of 64.")
-    'spread biases takes 0 to 0 of 64.'
+    >>> without_answer("No: spread biases take 0 to 0 of 64.")
+    'spread biases take 0 to 0 of 64.'
     """
     return re.sub(r"^(Yes|No|Undecided|Only together with others|Not tested): ", "", sentence)
 

@@ -139,6 +139,8 @@ def _facts(report: Report, panel: FitPanel) -> str:
     left = (
         f"{percent(panel.unexplained_variance)} of the variance unexplained"
         if panel.unexplained_variance is not None
+        else "its error could not be measured"
+        if panel.not_tested and not panel.network.layers
         else "its error is not a finite number"
     )
     return f"{report.script}:{panel.line}  {panel.network.summary}, {framework}; {left}"

@@ -6,7 +6,8 @@ Why it looks odd: where no unit bends the network is a straight line, so the fit
 How we know:     a first-layer unit bends at -bias / weight; the hinges are compared with the least and
                  the greatest x, at the start of training.
 What to try:     scale the inputs to [-1, 1], where initializers put the hinges.
-When to ignore:  the target is a straight line there.
+When to ignore:  the target is a straight line there. (Where one line through all the data meets the
+                 tolerance, nothing is said.)
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SHARE = 0.75
 
 def check(evidence: Evidence) -> Finding | None:
     """Suspect where three quarters of the first layer's hinges start strictly outside the data."""
-    if not evidence.has_hinges:
+    if not evidence.has_hinges or evidence.straight_line_suffices:
         return None
     low, high = evidence.input_range
     first = [hinge for hinge in evidence.start_hinges if hinge.layer == 1]

@@ -7,7 +7,8 @@ How we know:     a first-layer unit bends at -bias / weight. With zero biases th
                  unit, whatever its weight.
 What to try:     spread the biases over the range of the inputs; where they are spread already and the
                  inputs are large, scale the inputs.
-When to ignore:  the fit meets its tolerance: training can pull the hinges apart.
+When to ignore:  the fit meets its tolerance: training can pull the hinges apart. A target that is a
+                 straight line needs no corners, and nothing is said there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ EXACT = 1e-6
 
 def check(evidence: Evidence) -> Finding | None:
     """Suspect where at least half of the first layer's hinges, and two or more, coincide."""
-    if not evidence.has_hinges:
+    if not evidence.has_hinges or evidence.straight_line_suffices:
         return None
     first = [hinge for hinge in evidence.start_hinges if hinge.layer == 1]
     low, high = evidence.input_range

@@ -7,7 +7,8 @@ Why it looks odd: the curve stays near what it was at the start: flat or straigh
 How we know:     plain gradient descent overshoots where learning rate x curvature of the loss exceeds
                  2; the curvature is measured, and the rate compared with that bound. Adam and its kin
                  move a weight by about the learning rate a step, so that steps x learning rate is
-                 the farthest it can get.
+                 the farthest it can get. For Adagrad, whose steps shrink, how far they went is
+                 measured.
 What to try:     ten or a hundred times the learning rate, a thousand times where no weight can move by a
                  tenth of its size; Adam instead of plain SGD.
 When to ignore:  the fit meets its tolerance.
@@ -15,7 +16,9 @@ When to ignore:  the fit meets its tolerance.
 
 from __future__ import annotations
 
-from whyfit.records.evidence import Evidence
+import numpy as np
+
+from whyfit.records.evidence import Evidence, StepMeasures
 from whyfit.records.finding import Change, Finding, Measure
 
 # Convergence along the steepest direction takes about 1 / (rate x curvature) steps, and flat directions
@@ -62,8 +65,10 @@ def check(evidence: Evidence) -> Finding | None:
             (),
             remedies,
         )
+    if recipe.optimizer.name != "sgd":
+        return _hardly_moved(evidence, steps)
     used = rate * steps.end_curvature
-    if recipe.optimizer.name != "sgd" or not used < SHARE_OF_BOUND * 2.0:
+    if not used < SHARE_OF_BOUND * 2.0:
         return None
     if training.falls < FALLS:
         return None
@@ -77,4 +82,29 @@ def check(evidence: Evidence) -> Finding | None:
         ),
         (),
         (*remedies, Change("optimizer", "adam(0.003)")),
+    )
+
+
+def _hardly_moved(evidence: Evidence, steps: StepMeasures) -> Finding | None:
+    """Suspect where the output weights fell short of their way while the loss kept falling, for Adagrad
+    and its kin: their steps shrink as they go, so that the rate does not say how far they get, and
+    how far they got is measured instead.
+    """
+    training, start = evidence.training, evidence.fit.start
+    if start is None or training.falls < FALLS:
+        return None
+    went = steps.moved[-1] * float(np.sqrt(np.mean(start.layers[-1].weight ** 2)))
+    if not 0.0 < went < steps.distance < NOT_THE_RATE * went:
+        return None
+    return Finding(
+        "learning-rate-too-low",
+        f"all {training.steps} steps together moved the output weights by {went:.2g}, they had "
+        f"{steps.distance:.2g} to go, and the loss still fell in {training.falls:.0%} of the later "
+        "epochs",
+        (
+            Measure("way of the output weights", went, steps.distance),
+            Measure("late epochs in which the loss fell", training.falls, FALLS, "share"),
+        ),
+        (),
+        tuple(Change("learning_rate", times) for times in ("x10", "x100", "x1000")),
     )

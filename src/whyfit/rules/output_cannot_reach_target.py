@@ -54,9 +54,13 @@ def check(evidence: Evidence) -> Finding | None:
 
 
 def _stuck(evidence: Evidence, name: str, there: float) -> Finding | None:
-    """Suspect where nearly all predictions sit at a bound, and few targets (a share `there`) do."""
+    """Suspect where nearly all predictions sit at a bound, and few targets (a share `there`) do, or the
+    fit is no better than a constant.
+    """
     stuck = evidence.identities.at_bound
-    if not stuck >= STUCK or there > 1.0 - STUCK:
+    # Where the targets crowd at the bound it may be right to be there, unless that explains nothing.
+    right = there > 1.0 - STUCK and evidence.fit.unexplained_variance < 1.0
+    if not stuck >= STUCK or right:
         return None
     return Finding(
         "output-cannot-reach-target",

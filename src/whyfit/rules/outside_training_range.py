@@ -39,11 +39,24 @@ def check(evidence: Evidence) -> Finding | None:
     if share < SHARE:
         return None
     where = f"[{low[0]:.3g}, {high[0]:.3g}]" if x.shape[1] == 1 else "the training data"
-    bends = [hinge.position for hinge in evidence.end_hinges]
-    last = f"; beyond x = {max(bends):.3g} it has no bend" if bends and evidence.has_hinges else ""
     return Finding(
         "outside-training-range",
         f"{share:.0%} of the {len(asked)} inputs asked for lie outside {where}, where the network "
-        f"was never trained{last}",
+        f"was never trained{_last_bend(evidence, asked)}",
         (Measure("inputs asked for outside the training range", share, SHARE, "share"),),
     )
+
+
+def _last_bend(evidence: Evidence, asked: np.ndarray) -> str:
+    """From where on the curve is one straight line, on the side that is asked for most."""
+    bends = [hinge.position for hinge in evidence.end_hinges]
+    if not bends or not evidence.has_hinges:
+        return ""
+    (low, high), (least, most) = evidence.input_range, (float(asked.min()), float(asked.max()))
+    right = most - high >= low - least
+    last = max(bends) if right else min(bends)
+    if (last > most) if right else (last < least):
+        return ""  # as good as nowhere: the unit's weight is nearly zero
+    if (last < low) if right else (last > high):
+        return "; it has no bend there"
+    return f"; {'beyond' if right else 'below'} x = {last:.3g} it has no bend"

@@ -53,7 +53,7 @@ def check(evidence: Evidence) -> Finding | None:
     if ended_itself and stopping is not None:
         said = (
             f"training ended itself after {fit.epochs_done} of {wanted} epochs, {stopping.patience} "
-            f"of them with less than {stopping.min_delta:g} of progress; {said}"
+            f"of them {_progress(stopping.min_delta)}; {said}"
         )
         # More epochs alone would end at the same one.
         remedies = [Change("early_stopping", "none"), Change("learning_rate", "x10")]
@@ -74,3 +74,7 @@ def _more(training: TrainingMeasures) -> list[Change]:
     if not 0 < training.steps < ENOUGH_STEPS / 4:
         return []
     return [Change("epochs", str(math.ceil(training.epochs * ENOUGH_STEPS / training.steps)))]
+
+
+def _progress(least: float) -> str:
+    return f"with less than {least:g} of progress" if least > 0.0 else "without progress"

@@ -8,7 +8,8 @@ How we know:     the start weights are run on all the data, and the units that a
                  counted. With inputs of one sign and zero biases half of all units start so: those
                  whose weight has the other sign.
 What to try:     centre the inputs (range [-1, 1]); spread the biases; leaky ReLU.
-When to ignore:  the fit meets its tolerance with the units that are left.
+When to ignore:  the fit meets its tolerance with the units that are left; the target is a straight line
+                 (or a plane), which two units for each dimension pass on.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def check(evidence: Evidence) -> Finding | None:
     for layer in sorted(layers):
         width = sum(unit.layer == layer for unit in evidence.start_units)
         here = [unit for unit in dead if unit.layer == layer]
+        if evidence.straight_line_suffices and width - len(here) >= _enough_for_a_line(evidence):
+            continue
         if here and len(here) >= SHARE * width:
             suspect += here
     if not suspect:
@@ -45,3 +48,10 @@ def check(evidence: Evidence) -> Finding | None:
         tuple((unit.layer, unit.unit) for unit in suspect),
         tuple(remedies),
     )
+
+
+def _enough_for_a_line(evidence: Evidence) -> int:
+    """Live units through which a layer can pass any linear function that maps inputs to outputs: two
+    that face each other make one direction, w x = relu(w x) - relu(-w x).
+    """
+    return 2 * min(evidence.fit.x.shape[1], evidence.fit.y.shape[1])

@@ -136,15 +136,19 @@ def _affordable(laboratory: Laboratory, groups: dict[Key, Arms], replicates: int
 def _related(
     laboratory: Laboratory, candidates: tuple[Arm, ...], notes: list[str]
 ) -> tuple[Arm, ...]:
-    """What the budget allows to judge: single changes that look good, the others that findings propose,
-    then the larger candidates with their parts.
+    """What the budget allows to judge: single changes that look good, the best candidate with its parts,
+    the other single changes that findings propose, then the larger candidates with their parts.
+
+    The best candidate comes before what did not look good alone: without a set that works nothing
+    can be confirmed, and what was looked at instead only says so once more.
     """
     related: dict[Arm, None] = {}
     start, spent, left_out = laboratory.remaining, 0.0, 0
     tried = _tried_alone(laboratory)
     suspected = [arm(change) for change in laboratory.plan.proposed if change in tried]
     singles = [changes for changes in candidates[:MOST_SETS] if len(changes) == 1]
-    for changes in dict.fromkeys((*singles, *suspected, *candidates[:MOST_SETS])):
+    in_order = (*singles, *candidates[:1], *suspected, *candidates[:MOST_SETS])
+    for changes in dict.fromkeys(in_order):
         family = dict.fromkeys((changes, *_parts(changes)))
         price = laboratory.price(family.keys() - related.keys(), LOOKS[0], "confirmation")
         # The first candidate may take all that is left: without it there is nothing to say.

@@ -39,6 +39,16 @@ def phrase(change: Change) -> str:
     return f"{factor.phrase} {change.to}"
 
 
+def without_it(change: Change) -> str:
+    """What is left where a change is taken back, in words.
+
+    >>> without_it(Change("dropout", "none")), without_it(Change("units", "8"))
+    ('with the dropout', 'without 8 units')
+    """
+    said = phrase(change)
+    return f"with the {said.removeprefix('no ')}" if said.startswith("no ") else f"without {said}"
+
+
 def describe(changes: Arm) -> str:
     """A set of changes in words."""
     return " and ".join(phrase(change) for change in changes) or "the script as it is"
@@ -67,7 +77,7 @@ def converse_sentence(
     spared: Change | None = None,
 ) -> str:
     """A set that works, and what is left of it without a change, or without the part that is spared."""
-    without = "the script as it is" if len(held) == 1 else f"without {phrase(change)}"
+    without = "the script as it is" if len(held) == 1 else without_it(change)
     if spared is not None:
         without = f"the same with the {spared.to.split(', ')[-1]}"
     return (
@@ -117,7 +127,7 @@ def moves(laboratory: Laboratory, comparison: Comparison) -> str:
         for each in (comparison.without, comparison.with_)
     )
     return (
-        f"{phrase(added)} takes {before} to {after} of {n}{given(comparison.without)} "
+        f"{phrase(added)} {_takes(added)} {before} to {after} of {n}{given(comparison.without)} "
         f"({interval_words(comparison)})"
     )
 
@@ -130,6 +140,11 @@ def undecided_sentence(laboratory: Laboratory, tested: tuple[Comparison, ...]) -
             widest = each
             break
     return f"Undecided: {moves(laboratory, widest)}{_what_would_decide(widest)}."
+
+
+def _takes(change: Change) -> str:
+    many = change.factor in ("units", "bias_initializer", "use_bias", "epochs")
+    return "take" if many else "takes"
 
 
 def _what_would_decide(comparison: Comparison) -> str:

@@ -12,7 +12,7 @@ from whyfit.records.study import Arm, Cause, Comparison, Study
 from whyfit.report.panels.arms import ArmIndex
 from whyfit.report.panels.values import Number, Pair, pair
 from whyfit.study.asked import written
-from whyfit.study.words import describe
+from whyfit.study.words import describe, without_it
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,9 @@ def put_back(held: Arm, without: Arm) -> str:
     if instead:
         return "with the " + ", ".join(change.to.split(", ")[-1] for change in instead)
     removed = tuple(change for change in held if change not in without)
-    return f"without {describe(removed)}" if without else "the script as it is"
+    if not without:
+        return "the script as it is"
+    return without_it(removed[0]) if len(removed) == 1 else f"without {describe(removed)}"
 
 
 def blamed(said: FitDiagnosis, index: ArmIndex) -> tuple[BlamedPanel, ...]:

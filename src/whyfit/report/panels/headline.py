@@ -130,6 +130,20 @@ def fix_sentence(said: FitDiagnosis) -> str:
     return sentence + ")."
 
 
+def left_open(study: Study) -> set[str]:
+    """Factors of which an observed cause says that they may matter after all: a scaling that makes
+    one set worse may help by itself, and both must not be said in one breath.
+    """
+    return {
+        change.factor
+        for cause in study.causes
+        if cause.observed and cause.status == "undecided"
+        for each in cause.comparisons
+        for change in each.with_
+        if change not in each.without and each.interval.low > 0.0
+    }
+
+
 def not_to_blame(said: FitDiagnosis) -> tuple[str, ...]:
     """What people blame and what was refuted, by short names.
 
@@ -138,7 +152,12 @@ def not_to_blame(said: FitDiagnosis) -> tuple[str, ...]:
     if said.study is None or not any(each.counts for each in said.study.sets):
         return ()
     words = {factor.name: factor.phrase for factor in factors.FACTORS}
-    blameless = [words[each.factor] for each in said.study.blamed if each.answer == "no"]
+    open_ones = left_open(said.study)
+    blameless = [
+        words[each.factor]
+        for each in said.study.blamed
+        if each.answer == "no" and each.factor not in open_ones
+    ]
     size = [each for each in said.study.causes if each.slug == "too-few-units"]
     if size and size[0].status == "refuted" and "units" not in blameless:
         blameless.append("size")

@@ -67,14 +67,22 @@ def several(count: int, word: str) -> str:
     return f"{count} {word}" + ("" if count == 1 else "s")
 
 
+MOST = 100.0
+"""A share above this says no more than that it is absurd."""
+
+
 def percent(value: Number) -> str:
     """A share in percent: whole from ten up, one digit below, two below one.
 
     >>> percent(0.321), percent(0.0166), percent(0.0017), percent(0.0), percent(None)
     ('32%', '1.7%', '0.17%', '0%', '–')
+    >>> percent(9.7), percent(8205590.6)
+    ('970%', 'over 10000%')
     """
     if value is None:
         return "–"
+    if value > MOST:
+        return f"over {MOST:.0%}"
     if value >= 0.0995 or value == 0:
         return f"{value:.0%}"
     return f"{value:.1%}" if value >= 0.00995 else f"{value:.2g}%" if value < 0 else _small(value)
