@@ -69,10 +69,10 @@ def search(laboratory: Laboratory) -> Found:
     plausible = _plausible(laboratory, levels)
     best = _best_levels(laboratory, levels)
     alone = {change for change in levels if _clearly_works(laboratory, change)}
-    _pairs(laboratory, levels, plausible, alone, notes)
+    nearly = {each for each in levels if _rate(laboratory, arm(each)) >= bar(laboratory)}
+    _pairs(laboratory, levels, plausible, nearly if alone else set(), notes)
     if not alone:
         # Beside one change that works only sets of two could count, and these are the pairs.
-        nearly = {each for each in levels if _rate(laboratory, arm(each)) >= bar(laboratory)}
         _down(laboratory, best, plausible, nearly)
     if not _works(laboratory, most=3):
         _grow(laboratory, levels)
@@ -175,23 +175,25 @@ def _pairs(
     laboratory: Laboratory,
     levels: list[Change],
     plausible: list[Change],
-    alone: set[Change],
+    sufficient: set[Change],
     notes: list[str],
 ) -> None:
     """All pairs with at least one plausible member, the likeliest first, then a closer look.
 
-    Only those that could count (see `judge.counting_sets`): where one change clearly works `alone`,
-    pairs without it of what findings propose; where that one is itself proposed, none. A change near
-    the target rate may yet miss it on fresh seeds, and then a pair that holds it is what works.
+    Only those that could count (see `judge.counting_sets`): where one change clearly works alone, pairs
+    of what findings propose, without what is `sufficient`; where that one is itself proposed, none.
+    Where none clearly works, what is near the target rate may yet miss it on fresh seeds, and then a
+    pair that holds it is what works: nothing is left out.
     """
     proposed = set(laboratory.plan.proposed)
+    alone = {change for change in sufficient if _clearly_works(laboratory, change)}
     if any(_rate(laboratory, arm(change)) >= NEARLY_ALWAYS for change in alone & proposed):
         return
     pairs = [
         pair
         for pair in combinations(levels, 2)
         if compatible(*pair)
-        and not alone & set(pair)
+        and not sufficient & set(pair)
         and (pair[0] in plausible or pair[1] in plausible)
         and (proposed >= set(pair) or not alone)
     ]
