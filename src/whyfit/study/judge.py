@@ -94,21 +94,16 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     converses = len(_taken_out(laboratory, related))
     converse = _converses(laboratory, sets, converses)
     directly = _removed_directly(laboratory, converse)
-    alone = _effects(
-        laboratory,
-        {change: (arm(change), BASELINE) for change in _tried_alone(laboratory)},
-        "each change alone, fresh seeds",
-    )
-    inside = _effects(
-        laboratory,
-        {
-            (held, change): (larger, held)
-            for held in representatives
-            if has_room(laboratory, held)
-            for larger, change in _additions(laboratory, held)
-        },
-        "each change added to what works",
-    )
+    by_itself = {change: (arm(change), BASELINE) for change in _tried_alone(laboratory)}
+    beside = {
+        (held, change): (larger, held)
+        for held in representatives
+        if has_room(laboratory, held)
+        for larger, change in _additions(laboratory, held)
+    }
+    additions = len(by_itself) + len(beside)
+    alone = _effects(laboratory, by_itself, "each change alone, fresh seeds", additions)
+    inside = _effects(laboratory, beside, "each change added to what works", additions)
     _replacements(laboratory, representatives)
     sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
     return Judged(sets, representatives, converse, converses, alone, inside, tuple(notes), directly)
@@ -174,7 +169,8 @@ def _sufficient_sets(laboratory: Laboratory, related: tuple[Arm, ...]) -> tuple[
     proposed = set(laboratory.plan.proposed)
     minimal = minimal_sets(sufficient, proposed)
     sure = [each for each in minimal if _surely_works(laboratory, each)]
-    counting = counting_sets(minimal, sure, proposed)
+    near = {changes for changes in related if not _surely_misses(laboratory, changes)}
+    counting = counting_sets(clearly_minimal(minimal, near), sure, proposed)
     ranked = sorted(
         sufficient, key=lambda changes: (len(changes), -_rate(laboratory, changes), changes)
     )
@@ -196,6 +192,19 @@ def _parts(changes: Arm) -> list[Arm]:
 def minimal_sets(sufficient: list[Arm], proposed: set[Change]) -> list[Arm]:
     """Sets of which no smaller one does the work (see `needless`)."""
     return [changes for changes in sufficient if not needless(changes, sufficient, proposed)]
+
+
+def clearly_minimal(minimal: list[Arm], near: set[Arm]) -> list[Arm]:
+    """The minimal sets of which every part surely misses the target by a tenth, or all if none is such.
+
+    Where a part is `near` the target, whether the whole set is minimal is a toss that another seed
+    would call otherwise, and what the set needs besides that part is little of a reason why the fit
+    failed.
+    """
+    clear = [
+        changes for changes in minimal if not any(part < set(changes) for part in map(set, near))
+    ]
+    return clear or minimal
 
 
 def counting_sets(minimal: list[Arm], sure: list[Arm], proposed: set[Change]) -> list[Arm]:
@@ -223,6 +232,12 @@ def counting_sets(minimal: list[Arm], sure: list[Arm], proposed: set[Change]) ->
 def _surely_works(laboratory: Laboratory, changes: Arm) -> bool:
     interval = outcome_interval(laboratory.outcomes(changes, "confirmation"))
     return interval.low >= laboratory.plan.target_rate
+
+
+def _surely_misses(laboratory: Laboratory, changes: Arm) -> bool:
+    """Whether an arm falls short of the target by more than what counts as an effect."""
+    interval = outcome_interval(laboratory.outcomes(changes, "confirmation"))
+    return interval.high < laboratory.plan.target_rate - REFUTED_BELOW
 
 
 def needless(changes: Arm, sufficient: Iterable[Arm], proposed: set[Change]) -> bool:
@@ -321,9 +336,17 @@ def _removed_directly(
 
 
 def _effects(
-    laboratory: Laboratory, pairs: dict[Key, tuple[Arm, Arm]], doing: str
+    laboratory: Laboratory, pairs: dict[Key, tuple[Arm, Arm]], doing: str, additions: int
 ) -> dict[Key, Comparison]:
-    return _compared(laboratory, pairs, doing, _decides_refutation, 1)
+    """What adding each change does, with rounds until it is surely no help or, all additions considered,
+    helps or harms.
+    """
+
+    def decided(comparison: Comparison) -> bool:
+        differs = _excludes_zero(comparison) and clearly_differs(comparison, additions)
+        return does_not_help(comparison) or differs
+
+    return _compared(laboratory, pairs, doing, decided, 1)
 
 
 def _compared(
