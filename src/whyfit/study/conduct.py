@@ -168,6 +168,7 @@ def _full(
     tried = offer.try_alternatives(laboratory, left)
     laboratory.reserved = 0.0
     surest = offer.sharpen(laboratory, judged.sets)
+    judged = judge.go_on(laboratory, judged)
     values = judge.factorial(laboratory, judged)
     smallest = min((len(held) for held in judged.representatives), default=0)
     control = judge.random_changes(laboratory, smallest) if smallest else None

@@ -94,6 +94,40 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     converses = len(_taken_out(laboratory, related))
     converse = _converses(laboratory, sets, converses)
     directly = _removed_directly(laboratory, converse)
+    by_itself, beside = _added(laboratory, representatives)
+    additions = len(by_itself) + len(beside)
+    alone = _effects(laboratory, by_itself, ALONE, additions)
+    inside = _effects(laboratory, beside, BESIDE, additions)
+    _replacements(laboratory, representatives)
+    sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
+    return Judged(sets, representatives, converse, converses, alone, inside, tuple(notes), directly)
+
+
+ALONE, BESIDE = "each change alone, fresh seeds", "each change added to what works"
+
+
+def go_on(laboratory: Laboratory, judged: Judged) -> Judged:
+    """Decide what the budget left open, with what later work has left of it."""
+    by_itself, beside = _added(laboratory, judged.representatives)
+    additions = len(by_itself) + len(beside)
+
+    def still_open(pairs: dict[Key, tuple[Arm, Arm]], known: dict[Key, Comparison]) -> list[Key]:
+        return [key for key in pairs if key not in known or not _decided(known[key], additions)]
+
+    single = {key: by_itself[key] for key in still_open(by_itself, judged.alone)}
+    _replacements(laboratory, judged.representatives)
+    double = {key: beside[key] for key in still_open(beside, judged.inside)}
+    return replace(
+        judged,
+        alone=judged.alone | _effects(laboratory, single, ALONE, additions),
+        inside=judged.inside | _effects(laboratory, double, BESIDE, additions),
+    )
+
+
+def _added(
+    laboratory: Laboratory, representatives: Arms
+) -> tuple[dict[Change, tuple[Arm, Arm]], dict[tuple[Arm, Change], tuple[Arm, Arm]]]:
+    """Every change added to the script as it is, and to each representative that it could raise."""
     by_itself = {change: (arm(change), BASELINE) for change in _tried_alone(laboratory)}
     beside = {
         (held, change): (larger, held)
@@ -101,12 +135,7 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
         if has_room(laboratory, held)
         for larger, change in _additions(laboratory, held)
     }
-    additions = len(by_itself) + len(beside)
-    alone = _effects(laboratory, by_itself, "each change alone, fresh seeds", additions)
-    inside = _effects(laboratory, beside, "each change added to what works", additions)
-    _replacements(laboratory, representatives)
-    sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
-    return Judged(sets, representatives, converse, converses, alone, inside, tuple(notes), directly)
+    return by_itself, beside
 
 
 def _rate(laboratory: Laboratory, changes: Arm) -> float:
@@ -338,15 +367,14 @@ def _removed_directly(
 def _effects(
     laboratory: Laboratory, pairs: dict[Key, tuple[Arm, Arm]], doing: str, additions: int
 ) -> dict[Key, Comparison]:
-    """What adding each change does, with rounds until it is surely no help or, all additions considered,
-    helps or harms.
-    """
+    """What adding each change does, with as many rounds as decide it."""
+    return _compared(laboratory, pairs, doing, lambda each: _decided(each, additions), 1)
 
-    def decided(comparison: Comparison) -> bool:
-        differs = _excludes_zero(comparison) and clearly_differs(comparison, additions)
-        return does_not_help(comparison) or differs
 
-    return _compared(laboratory, pairs, doing, decided, 1)
+def _decided(comparison: Comparison, additions: int) -> bool:
+    """Surely no help or, all additions considered, a help or a harm."""
+    differs = _excludes_zero(comparison) and clearly_differs(comparison, additions)
+    return does_not_help(comparison) or differs
 
 
 def _compared(
