@@ -112,6 +112,7 @@ def statuses(study: Study) -> dict[str, str]:
 CENTRED = Change("input_range", "[-1, 1]")
 HE = Change("kernel_initializer", "he_uniform")
 TANH = Change("activation", "tanh")
+LEAKY = Change("activation", "leaky_relu")
 EPOCHS = Change("epochs", "80")
 FASTER = Change("learning_rate", "0.01")
 SPREAD = Change("bias_initializer", "spread")

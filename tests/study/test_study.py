@@ -21,7 +21,7 @@ from whyfit.rules import findings
 from whyfit.study import confirm, factors, verdict
 from whyfit.study.conduct import StudyOptions, conduct
 from whyfit.study.confirm import rank
-from whyfit.study.judge import counting_sets, minimal_sets
+from whyfit.study.judging.sets import clearly_minimal, counting_sets, minimal_sets
 from whyfit.study.plan import make_plan
 from whyfit.study.replay import replay
 from whyfit.study.run import Laboratory
@@ -256,6 +256,14 @@ def test_what_makes_up_for_a_fault_accuses_nobody():
     # Without any repair the smallest sets are all there is to go by.
     minimal = [arm(LEAKY, RATE), arm(TANH, spread)]
     assert counting_sets(minimal, minimal, proposed) == minimal
+
+
+def test_a_set_whose_part_nearly_suffices_counts_only_where_no_other_does():
+    minimal = [arm(TANH), arm(LEAKY, RATE), arm(HE_UNIFORM, RATE)]
+    assert clearly_minimal(minimal, {arm(LEAKY)}) == [arm(TANH), arm(HE_UNIFORM, RATE)]
+    assert clearly_minimal(minimal, {arm(RATE)}) == [arm(TANH)]
+    assert clearly_minimal(minimal, {arm(TANH)}) == minimal
+    assert clearly_minimal([arm(LEAKY, RATE)], {arm(LEAKY)}) == [arm(LEAKY, RATE)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Change
 from whyfit.records.study import Answer, Blamed, Comparison, arm
 from whyfit.study import factors
-from whyfit.study.judge import Judged, does_not_help
+from whyfit.study.judging import Judged
+from whyfit.study.judging.rounds import does_not_help
 from whyfit.study.run import Laboratory
 from whyfit.study.tested import effects_of, helps_elsewhere, open_question, stays_finite
 from whyfit.study.words import (
@@ -113,4 +114,4 @@ def _answer(
             f"to {counts_of(laboratory, worst.with_)}{given(worst.without)}.",
             *tested,
         )
-    return answer("undecided", undecided_sentence(laboratory, tested), *tested)
+    return answer("undecided", undecided_sentence(laboratory, tested, judged.helps), *tested)

@@ -11,9 +11,10 @@ from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import BASELINE, Arm, Plan, Study
-from whyfit.study import alternatives, asked, blame, judge, offer, orders, verdict
+from whyfit.study import alternatives, asked, blame, judging, offer, orders, verdict
 from whyfit.study.alternatives import Alternative
 from whyfit.study.foretold import foretold
+from whyfit.study.judging import controls
 from whyfit.study.plan import DEFAULT_BUDGET, make_plan
 from whyfit.study.run import Laboratory, Progress, Report, nobody
 from whyfit.study.search import search
@@ -83,9 +84,9 @@ def conduct_in(
     plan = laboratory.plan
     succeeded = evidence.fit.unexplained_variance <= plan.criterion.tolerance
     try:
-        first = {BASELINE: judge.BASELINE_ROUNDS[0]}
+        first = {BASELINE: controls.BASELINE_ROUNDS[0]}
         _foretell(laboratory, first, then_more=not succeeded)
-        judge.train_baseline(laboratory)
+        controls.train_baseline(laboratory)
         lucky = verdict.luck(laboratory, evidence)
         if succeeded or lucky.status == "confirmed":
             return _baseline_only(laboratory, evidence, findings, plan)
@@ -164,14 +165,14 @@ def _full(
 ) -> Study:
     laboratory.reserved = offer.RESERVED * laboratory.plan.budget
     found = search(laboratory)
-    judged = judge.judge(laboratory, found)
+    judged = judging.judge(laboratory, found)
     tried = offer.try_alternatives(laboratory, left)
     laboratory.reserved = 0.0
     surest = offer.sharpen(laboratory, judged.sets)
-    judged = judge.go_on(laboratory, judged)
-    values = judge.factorial(laboratory, judged)
+    values = controls.factorial(laboratory, judged)
     smallest = min((len(held) for held in judged.representatives), default=0)
-    control = judge.random_changes(laboratory, smallest) if smallest else None
+    control = controls.random_changes(laboratory, smallest) if smallest else None
+    judged = judging.go_on(laboratory, judged)
     return Study(
         laboratory.plan,
         laboratory.everything(),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from whyfit.records.study import Arm, Cause, Claim, Comparison
-from whyfit.study.judge import DIRECT, Judged, does_not_help
+from whyfit.study.judging import Judged
+from whyfit.study.judging.converses import DIRECT
+from whyfit.study.judging.rounds import does_not_help
 from whyfit.study.run import Laboratory
 from whyfit.study.search import bar
 from whyfit.study.tested import effects_of, helps_elsewhere, open_question, stays_finite
@@ -76,7 +78,7 @@ def by_rates(
             return Cause(slug, "refuted", f"No: {said}", observed, tested)
         sentence = alone_only(said, open_one)
         return Cause(slug, "undecided", sentence, observed, tested)
-    sentence = undecided_sentence(laboratory, tested)
+    sentence = undecided_sentence(laboratory, tested, judged.helps)
     return Cause(slug, "undecided", sentence, observed, tested)
 
 

@@ -180,8 +180,9 @@ def _pairs(
 ) -> None:
     """All pairs with at least one plausible member, the likeliest first, then a closer look.
 
-    Only those that could count (see `judge.counting_sets`): where one change clearly works alone, pairs
-    of what findings propose, without what is `sufficient`; where that one is itself proposed, none.
+    Only those that could count (see `judging.sets.counting_sets`): where one change clearly works
+    alone, pairs of what findings propose, without what is `sufficient`; where that one is itself
+    proposed, none.
     Where none clearly works, what is near the target rate may yet miss it on fresh seeds, and then a
     pair that holds it is what works: nothing is left out.
     """
@@ -313,8 +314,8 @@ def _candidates(laboratory: Laboratory) -> tuple[Arm, ...]:
     """Arms near or above the target rate that hold no smaller such arm: the smallest first, then those
     that remove the most observed faults, then those that succeed most.
 
-    Sets that could not count beside those that clearly work (see `judge.counting_sets`) are left out; of
-    each combination of factors the LEVELS best go on.
+    Sets that could not count beside those that clearly work (see `judging.sets.counting_sets`) are
+    left out; of each combination of factors the LEVELS best go on.
     """
     good = [
         outcomes

@@ -7,7 +7,7 @@ from dataclasses import replace
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Change
 from whyfit.records.study import Cause, Claim, Outcomes
-from whyfit.study.judge import Judged
+from whyfit.study.judging import Judged
 from whyfit.study.rates import by_rates
 from whyfit.study.run import Laboratory
 from whyfit.study.tested import effects_of

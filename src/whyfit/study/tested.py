@@ -7,7 +7,10 @@ import numpy as np
 from whyfit.records.finding import Change
 from whyfit.records.study import BASELINE, Arm, Comparison, Outcomes, arm
 from whyfit.study.effects import compare
-from whyfit.study.judge import REFUTED_BELOW, Judged, has_room, needless
+from whyfit.study.judging import Judged
+from whyfit.study.judging.additions import has_room
+from whyfit.study.judging.rounds import REFUTED_BELOW
+from whyfit.study.judging.sets import needless
 from whyfit.study.run import Laboratory
 from whyfit.study.search import bar
 from whyfit.study.words import count_of, describe, phrase

@@ -17,7 +17,8 @@ from whyfit.records.study import (
 )
 from whyfit.study import factors, size
 from whyfit.study.effects import CONFIDENCE, outcome_interval, p_of_no_less
-from whyfit.study.judge import REFUTED_BELOW, Judged
+from whyfit.study.judging import Judged
+from whyfit.study.judging.rounds import REFUTED_BELOW
 from whyfit.study.rates import by_rates
 from whyfit.study.run import Laboratory
 from whyfit.study.words import (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 from whyfit.records.finding import Change
 from whyfit.records.study import Arm, Comparison, Outcomes, Phase
 from whyfit.study import factors
-from whyfit.study.judge import REFUTED_BELOW, does_not_help
+from whyfit.study.judging.rounds import REFUTED_BELOW, does_not_help
 from whyfit.study.run import Laboratory
 
 
@@ -132,14 +133,19 @@ def moves(laboratory: Laboratory, comparison: Comparison) -> str:
     )
 
 
-def undecided_sentence(laboratory: Laboratory, tested: tuple[Comparison, ...]) -> str:
-    """The comparison that is least decided, and how many replicates would decide it."""
+def undecided_sentence(
+    laboratory: Laboratory, tested: tuple[Comparison, ...], helps: Callable[[Comparison], bool]
+) -> str:
+    """The comparison that is least decided, and how many replicates would decide it.
+
+    `helps` says whether a change surely helps, all comparisons of the study considered.
+    """
     widest = max(tested, key=lambda each: each.interval.high - each.interval.low)
     for each in tested:
         if not does_not_help(each):
             widest = each
             break
-    return f"Undecided: {moves(laboratory, widest)}{_what_would_decide(widest)}."
+    return f"Undecided: {moves(laboratory, widest)}{_what_would_decide(widest, helps(widest))}."
 
 
 def _takes(change: Change) -> str:
@@ -147,11 +153,11 @@ def _takes(change: Change) -> str:
     return "take" if many else "takes"
 
 
-def _what_would_decide(comparison: Comparison) -> str:
+def _what_would_decide(comparison: Comparison, helps: bool) -> str:
     """Replicates at which the interval would clear the bound it now holds."""
     interval, difference = comparison.interval, comparison.difference
     if interval.low > 0.0:
-        return "; it helps, but no set that works needs it"
+        return f"; it {'helps' if helps else 'seems to help'}, but no set that works needs it"
     half = (interval.high - interval.low) / 2
     gap = max(abs(REFUTED_BELOW - difference), difference)
     if gap < 0.01:
