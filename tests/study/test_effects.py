@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -11,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from tests.study.looks import coverage_at_all_looks
 from whyfit.records.finding import Change
 from whyfit.records.study import Outcomes, arm
 from whyfit.study.effects import (
     ERROR_OF_A_LOOK,
-    LOOKS,
     compare,
     difference_interval,
     rate_interval,
@@ -46,24 +45,8 @@ def test_rate_interval_covers(rate: float, n: int):
 
 def test_looking_four_times_costs_no_coverage():
     """The chance that any of the four intervals misses the rate, summed over all courses."""
-    missing = []
-    for rate in np.linspace(0.002, 0.5, 40):
-        chance, before, missed = np.array([1.0]), 0, 0.0
-        for n in LOOKS:
-            steps = stats.binom.pmf(np.arange(n - before + 1), n - before, rate)
-            chance, before = np.convolve(chance, steps), n
-            low, high = _bounds(n)
-            out = (rate < low) | (rate > high)
-            missed += chance[out].sum()
-            chance[out] = 0.0
-        missing.append(missed)
-    assert 0.045 < max(missing) <= 0.05  # no more than allowed, and no wider than need be
-
-
-@cache
-def _bounds(n: int) -> tuple[np.ndarray, np.ndarray]:
-    found = [rate_interval(count, n, 1.0 - ERROR_OF_A_LOOK) for count in range(n + 1)]
-    return np.array([each.low for each in found]), np.array([each.high for each in found])
+    held = [coverage_at_all_looks(rate) for rate in np.linspace(0.002, 0.5, 40)]
+    assert 0.95 <= min(held) < 0.955  # no less than promised, and no wider than need be
 
 
 @pytest.mark.parametrize(
