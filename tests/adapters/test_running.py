@@ -67,6 +67,18 @@ def test_argv_path_and_main_are_those_of_python(tmp_path: Path):
     assert ours.returncode == plain.returncode == 0
 
 
+def test_an_option_behind_the_script_is_passed_on_and_told(tmp_path: Path):
+    (tmp_path / "show.py").write_text("import sys; print(sys.argv[1:])\n")
+    answer = whyfit(tmp_path, "run", "show.py", "--fast", "--seed", "3")
+    assert answer.stdout == "['--fast', '--seed', '3']\n"
+    assert "--fast stands behind the script" in answer.stderr
+    assert "--seed" not in "".join(own_words(answer))  # many scripts have a seed of their own
+    (tmp_path / "own.py").write_text("import sys; sys.argv.remove('--fast'); print('fast')\n")
+    answer = whyfit(tmp_path, "run", "own.py", "--fast")
+    assert answer.stdout == "fast\n"
+    assert "--fast" not in answer.stderr
+
+
 def test_a_module_runs_as_with_m(tmp_path: Path):
     package = tmp_path / "pack"
     package.mkdir()

@@ -14,18 +14,23 @@ from whyfit.adapters.capture import Captured, load_script
 from whyfit.diagnosing import Options, diagnose
 from whyfit.records.diagnosis import Diagnosis
 from whyfit.records.fit import Fit
+from whyfit.records.study import Arm
 from whyfit.report import html, panels
 from whyfit.report.panels import Report
 from whyfit.study.conduct import StudyOptions
 from whyfit.study.confirm import ConfirmOptions
 
 
-def diagnosis_of(fit: Fit, *, budget: float = 1.0, error: str | None = None) -> Diagnosis:
+def diagnosis_of(
+    fit: Fit, *, budget: float = 1.0, error: str | None = None, arms: tuple[Arm, ...] = ()
+) -> Diagnosis:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "script.py"
         script.write_text("pass\n")
         captured = Captured(load_script(str(script), []), (fit,), 0, error, False, (), ())
-    options = Options(study=StudyOptions(budget=budget), confirm=ConfirmOptions(runs=0))
+    options = Options(
+        study=StudyOptions(budget=budget, arms=arms, replicates=16), confirm=ConfirmOptions(runs=0)
+    )
     return diagnose(captured, options)
 
 

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.report.situations import NAMES, page_named, report_named
+from tests.report.situations import NAMES, dead, diagnosis_of, page_named, report_named
+from whyfit.records.finding import Change
+from whyfit.records.study import arm
 from whyfit.report import html, panels
 
 PARTS = [
@@ -103,6 +105,13 @@ def test_a_script_with_many_fits_stays_small():
     assert "10 more fits are in the JSON file only" in page
     names = re.findall(r'\sid="([^"]+)"', page)
     assert len(names) == len(set(names))
+
+
+def test_arms_that_were_asked_for_without_the_script_as_it_is():
+    arms = (arm(Change("activation", "tanh")), arm(Change("units", "8")))
+    said = panels.make_report(diagnosis_of(dead(), arms=arms), "script.py")
+    assert [each.label for each in said.fits[0].arms] == ["tanh", "8 units"]
+    assert "The arms that were asked for, paired" in html.render(said)
 
 
 def test_no_fit():

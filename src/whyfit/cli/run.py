@@ -6,7 +6,7 @@ import argparse
 import shlex
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +125,7 @@ def add(commands: Commands) -> None:
 def run_command(options: argparse.Namespace) -> int:
     """Run a script, diagnose its fits, write the files, print the answer."""
     program, changes = in_modern_spelling(_program(options), rewrite=options.compat)
+    _warn_of_misplaced(program, options.arguments)
     json_path, html_path = _output_paths(options, program)
     for path in (json_path, html_path):
         check_writable(path)
@@ -186,6 +187,35 @@ def _program(options: argparse.Namespace) -> capture.Program:
     if options.script is None:
         raise UsageError("whyfit run needs a script: whyfit run [options] script.py [args...]")
     return capture.load_script(options.script, options.arguments)
+
+
+BEFORE_THE_SCRIPT = (
+    "--arm",
+    "--budget",
+    "--compat",
+    "--confirm",
+    "--fast",
+    "--html",
+    "--json",
+    "--keep",
+    "--ledger",
+    "--no-ledger",
+    "--no-study",
+    "--replicates",
+    "--tolerance",
+)
+"""Options of ours that few scripts have of their own."""
+
+
+def _warn_of_misplaced(program: capture.Program, arguments: Sequence[str]) -> None:
+    """What stands behind the script goes to the script, as with python; one may have meant us."""
+    for argument in arguments:
+        name = argument.split("=")[0]
+        if name in BEFORE_THE_SCRIPT and name.removeprefix("--") not in program.source:
+            complain(
+                f"{name} stands behind the script and is passed to it; options of whyfit stand before: "
+                f"whyfit run {name} ... {program.path}"
+            )
 
 
 def _output_paths(options: argparse.Namespace, program: capture.Program) -> tuple[Path, Path]:
