@@ -297,3 +297,33 @@ def test_live_units_are_shown_where_they_tell_success_from_failure(rows, separat
     table = tuple(arms.LiveUnitsPanel(*row, median_unexplained_variance=0.1) for row in rows)
     arm = replace(report_named("starting_case").fits[0].arms[0], by_live_units=table)
     assert separates(arm) == separated
+
+
+def test_where_nothing_works_the_nearest_is_named():
+    from tests.report.situations import dead, diagnosis_of
+    from whyfit.records.finding import Change
+    from whyfit.records.study import Outcomes
+    from whyfit.records.study import arm as arm_of
+
+    (said,) = diagnosis_of(dead()).fits
+    assert said.study is not None
+
+    def tried(factor: str, to: str, successes: int, replicates: int, phase="confirmation"):
+        values = np.where(np.arange(replicates) < successes, 0.01, 0.9)
+        change = arm_of(Change(factor, to))
+        return Outcomes(change, phase, values, np.zeros(replicates), 0.05)
+
+    outcomes = (
+        tried("activation", "tanh", 40, 64),
+        tried("units", "8", 20, 64),
+        tried("units", "16", 60, 64, "selection"),  # chosen for its luck, perhaps
+    )
+    failed = replace(
+        said, fixes=(), verdict="undecided", study=replace(said.study, outcomes=outcomes)
+    )
+    assert headline.fix_sentence(failed) == (
+        "No set of changes that works was found. The best tried, tanh, misses the target: "
+        "40 of 64 starts succeed."
+    )
+    hopeless = replace(failed, study=replace(said.study, outcomes=(tried("units", "8", 0, 64),)))
+    assert headline.fix_sentence(hopeless) == "No set of changes that works was found."

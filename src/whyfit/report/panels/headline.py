@@ -107,6 +107,30 @@ def _because(said: FitDiagnosis) -> str:
     return "Because " + "; and ".join(messages) + "." if messages else "A cause was confirmed."
 
 
+TELLING = 64
+"""Replicates on fresh seeds from which an arm that misses the target is worth a word."""
+
+
+def _nearest(study: Study) -> str:
+    """That nothing works, and what comes nearest to it: of no fix, but where to look further."""
+    sentence = "No set of changes that works was found"
+    judged = [
+        each
+        for each in study.outcomes
+        if each.phase == "confirmation"
+        and each.arm
+        and each.replicates >= TELLING
+        and 0.0 < each.rate < study.plan.target_rate
+    ]
+    if study.asked is not None or not judged:
+        return f"{sentence}."
+    best = max(judged, key=lambda each: (each.rate, -len(each.arm)))
+    return (
+        f"{sentence}. The best tried, {describe(best.arm)}, misses the target: "
+        f"{best.successes} of {best.replicates} starts succeed."
+    )
+
+
 def fix_sentence(said: FitDiagnosis) -> str:
     """The smallest change that mends the fit, with its counts."""
     if said.study is None or not said.fixes:
@@ -116,7 +140,7 @@ def fix_sentence(said: FitDiagnosis) -> str:
         if said.verdict == "unlucky":
             return "Run it again, or keep the best of a few runs."
         ended = said.study is not None and not said.study.stopped
-        return "No set of changes that works was found." if ended else ""
+        return _nearest(said.study) if ended and said.study is not None else ""
     first = said.fixes[0]
     outcomes = said.study.of(first.changes)
     assert outcomes is not None
