@@ -75,7 +75,10 @@ def diagnose(captured: Captured, options: Options = Options()) -> Diagnosis:
         figures=captured.figures,
         source_sha256=_digest(captured.program),
         environment=environment(fits),
-        seconds={"confirmation": sum(each.confirmation_seconds for each in diagnosed)},
+        seconds={
+            "study": sum(each.study_seconds for each in diagnosed),
+            "confirmation": sum(each.confirmation_seconds for each in diagnosed),
+        },
         work={
             name: sum(each.work.get(name, 0) for each in diagnosed)
             for name in ("trained", "from_ledger")
@@ -112,6 +115,7 @@ def diagnose_fit(
     fit: Fit, options: Options, program: Program | None = None, index: int = 0
 ) -> FitDiagnosis:
     """The whole way for one fit: measure, suspect, replay, retrain, conclude, verify."""
+    began = time.monotonic()
     evidence = gather(fit)
     criterion = plan.criterion(evidence, options.study.tolerance)
     findings = rules.findings(evidence, criterion.tolerance)
@@ -139,11 +143,13 @@ def diagnose_fit(
             )
             if study.asked is not None:
                 obstacle = "only the arms asked for were trained"
-            fixes = confirm.fixes(program, fit, fit.recipe, study)
-            began = time.monotonic()
-            if fixes and program is not None:
-                fixes = (_verified(program, fit, index, fixes[0], study, options), *fixes[1:])
-            confirming = time.monotonic() - began
+    decided = time.monotonic() - began
+    if study is not None and fit.recipe is not None:
+        fixes = confirm.fixes(program, fit, fit.recipe, study)
+        began = time.monotonic()
+        if fixes and program is not None:
+            fixes = (_verified(program, fit, index, fixes[0], study, options), *fixes[1:])
+        confirming = time.monotonic() - began
     rows = curve_rows(evidence)
     samples = _sampled(fit, study, fixes, rows, page)
     verdict = conclude(evidence, criterion.tolerance, study)
@@ -161,6 +167,7 @@ def diagnose_fit(
         samples,
         confirming,
         {"trained": page.trained, "from_ledger": page.reused},
+        decided,
     )
 
 

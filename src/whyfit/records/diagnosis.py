@@ -30,7 +30,7 @@ class FitDiagnosis:
 
     `study` is None where nothing was retrained, and then `not_studied` gives the reason. `samples`
     are curves of the untouched script and of the fixes at the samples `rows`; `work` is as in
-    `Diagnosis`.
+    `Diagnosis`; `study_seconds` are those of measuring, replaying and retraining, up to the verdicts.
     """
 
     evidence: Evidence
@@ -45,6 +45,7 @@ class FitDiagnosis:
     samples: tuple[Samples, ...] = ()
     confirmation_seconds: float = 0.0
     work: Mapping[str, int] = field(default_factory=dict)
+    study_seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

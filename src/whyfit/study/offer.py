@@ -15,8 +15,8 @@ RESERVED = 0.25
 """Share of the budget that the search for causes leaves for this: 64 of 64 starts may be luck, and then
 one person in eight finds the fix broken."""
 
-FIRST = 3
-"""Fixes whose rates are made sharp: the one recommended, and those that would take its place."""
+FIRST = 2
+"""Fixes whose rates are made sharp: the one recommended, and the one that would take its place."""
 
 
 def sharpen(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) -> tuple[str, ...]:
