@@ -40,7 +40,10 @@ class Patched:
 
 def scripts() -> list[Path]:
     """The scripts with a fault."""
-    return sorted((*CASES.glob("*/bad.py"), *(CASES / "development").glob("*.py")))
+    kinds = (CASES / name for name in ("development", "kinds"))
+    return sorted(
+        (*CASES.glob("*/bad.py"), *(path for kind in kinds for path in kind.glob("*.py")))
+    )
 
 
 def patched(script: Path, budget: float) -> list[Patched]:

@@ -176,6 +176,8 @@ def why_not_studied(evidence: Evidence, options: Options) -> str | None:
     fit = evidence.fit
     if fit.recipe is None or fit.unsupported:
         return fit.unsupported or "the network is not a chain of dense layers"
+    if fit.recipe.watches_held_out and fit.held_out is None:
+        return "which samples were held out, by which training goes, is unknown"
     if not options.retrain:
         return options.why_not
     if evidence.data.target_is_constant:

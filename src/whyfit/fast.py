@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from whyfit.adapters._adapter import FastTraining
 from whyfit.engine import lanes
+from whyfit.records.fit import HeldOut
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -16,7 +17,15 @@ class EngineSubstitute:
         return lanes.why_unsupported(recipe)
 
     def train(
-        self, recipe: Recipe, x: Array, y: Array, start: Array, *, seed: int, every: int
+        self,
+        recipe: Recipe,
+        x: Array,
+        y: Array,
+        start: Array,
+        *,
+        seed: int,
+        every: int,
+        held_out: HeldOut | None = None,
     ) -> FastTraining:
         """One training from given start weights, recorded every `every` epochs."""
         trained = lanes.train(
@@ -24,6 +33,7 @@ class EngineSubstitute:
             x,
             y,
             start[None],
+            held_out=held_out,
             order=lanes.Order("group", seed=seed),
             history=True,
             snapshot_every=every,

@@ -12,8 +12,10 @@ from tests.engine.parity import recipe_of
 from tests.engine.test_parity_keras import ACTIVATIONS, LOSSES, OPTIMIZERS, PARTS, SCHEDULES
 from whyfit.adapters import keras_recipe
 from whyfit.adapters.keras_graph import network_of
-from whyfit.engine.lanes import Order, train
-from whyfit.records.recipe import Initializer, Optimizer, Recipe
+from whyfit.engine.lanes import Order, train, why_unsupported
+from whyfit.errors import UsageError
+from whyfit.records.fit import HeldOut
+from whyfit.records.recipe import Initializer, Optimizer, Penalty, Recipe
 from whyfit.records.schedule import EarlyStopping, Schedule
 
 pytestmark = pytest.mark.framework
@@ -104,12 +106,19 @@ CALLBACKS = {
 }
 
 
+CALLBACKS |= {
+    f"{name}, by held-out samples": replace(record, monitor="held_out_loss")
+    for name, record in CALLBACKS.items()
+}
+MONITORS = {"loss": "loss", "held_out_loss": "val_loss"}
+
+
 def callback_of(record: Schedule | EarlyStopping):
     import keras
 
     if isinstance(record, Schedule):
         return keras.callbacks.ReduceLROnPlateau(
-            monitor="loss",
+            monitor=MONITORS[record.monitor],
             factor=record.factor,
             patience=record.patience,
             min_delta=record.threshold,
@@ -117,7 +126,7 @@ def callback_of(record: Schedule | EarlyStopping):
             min_lr=record.minimum,
         )
     return keras.callbacks.EarlyStopping(
-        monitor="loss",
+        monitor=MONITORS[record.monitor],
         patience=record.patience,
         min_delta=record.min_delta,
         restore_best_weights=record.restore_best,
@@ -135,7 +144,11 @@ def test_callbacks(name: str):
         epochs=40,
         batch_size=24,
     )
+    layers = tuple(replace(each, kernel_penalty=Penalty(0.0, 1e-3)) for each in recipe.layers)
+    recipe = replace(recipe, layers=layers)
     x, y = parity.data(2, 2)
+    # Samples of another law than the data's, so that their loss goes its own way.
+    held_out = HeldOut(x[:37] + 0.3, y[:37] * 0.5 + 0.1) if "held-out" in name else None
     start = parity.starts_of(recipe)[0]
     model = keras_reference.model_of(recipe)
     keras_reference.set_weights(model, start)
@@ -147,6 +160,7 @@ def test_callbacks(name: str):
         epochs=40,
         shuffle=False,
         callbacks=[callback],
+        validated=held_out is not None,
     )
     assert reason is None
     history = model.fit(
@@ -157,8 +171,9 @@ def test_callbacks(name: str):
         shuffle=False,
         verbose=0,
         callbacks=[callback],
+        validation_data=(held_out.x, held_out.y) if held_out else None,
     ).history["loss"]
-    trained = train(found, x, y, start[None], order=Order("given"), history=True)
+    trained = train(found, x, y, start[None], held_out=held_out, order=Order("given"), history=True)
     done = int(trained.epochs_done[0])
     assert done == len(history)
     assert trained.history[0][:done] == pytest.approx(history, rel=1e-4)
@@ -168,17 +183,40 @@ def test_callbacks(name: str):
     assert parity.difference(recipe, trained.weights[0], keras_reference.row_of(model)) <= 1e-4
 
 
-def test_validation_loss_is_refused():
+@pytest.mark.parametrize(
+    ("monitor", "validated", "told"),
+    [
+        ("val_loss", False, None),  # Keras warns and goes on
+        ("val_mae", True, "EarlyStopping on val_mae is not supported, only on loss and val_loss"),
+        ("val_mae", False, None),
+    ],
+)
+def test_what_else_is_monitored(monitor: str, validated: bool, told: str | None):
     import keras
 
     model = keras_reference.model_of(recipe_of("softsign"))
-    callback = keras.callbacks.EarlyStopping(monitor="val_loss")
-    _recipe, reason = keras_recipe.recipe_of(
+    recipe, reason = keras_recipe.recipe_of(
         model,
         network_of(model, model.input_shape[-1]),
         batch_size=16,
         epochs=1,
         shuffle=True,
-        callbacks=[callback],
+        callbacks=[keras.callbacks.EarlyStopping(monitor=monitor)],
+        validated=validated,
     )
-    assert reason == "EarlyStopping on val_loss is not supported, only on loss"
+    assert reason == told
+    assert recipe.early_stopping is None
+
+
+def test_held_out_samples_must_be_given_and_fit():
+    recipe = replace(
+        recipe_of("tanh"), early_stopping=EarlyStopping(2, monitor="held_out_loss"), epochs=1
+    )
+    x, y = parity.data(2, 2)
+    starts = parity.starts_of(recipe)
+    with pytest.raises(UsageError, match="pass them as held_out"):
+        train(recipe, x, y, starts)
+    with pytest.raises(UsageError, match=r"held_out\.x must have shape \(held_out, 2\)"):
+        train(recipe, x, y, starts, held_out=HeldOut(x[:, :1], y))
+    summed = replace(recipe, reduction="sum")
+    assert why_unsupported(summed) == "a summed loss of held-out samples is not supported"

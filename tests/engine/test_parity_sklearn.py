@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from tests.engine import parity
 from tests.engine.parity import recipe_of
 from whyfit.engine.lanes import Order, train
+from whyfit.records.fit import HeldOut
 from whyfit.records.recipe import Optimizer, Penalty, Recipe
 from whyfit.records.schedule import EarlyStopping, Schedule
 
 neural_network = pytest.importorskip("sklearn.neural_network")
+_multilayer_perceptron = importlib.import_module("sklearn.neural_network._multilayer_perceptron")
 
 ADAM = Optimizer("adam", 0.01, epsilon=1e-8, framework="sklearn")
 SGD = Optimizer("sgd", 0.05, momentum=0.9, nesterov=True, framework="sklearn")
@@ -54,6 +57,21 @@ CASES: dict[str, tuple[Recipe, dict[str, Any]]] = {
             early_stopping=EarlyStopping(patience=3, min_delta=2e-3, framework="sklearn"),
         ),
         {"n_iter_no_change": 3, "tol": 2e-3},
+    ),
+    "stopping by a score": (
+        recipe_of(
+            "tanh",
+            "half_mse",
+            ADAM,
+            early_stopping=EarlyStopping(
+                patience=3,
+                min_delta=0.03,
+                restore_best=True,
+                framework="sklearn",
+                monitor="held_out_score",
+            ),
+        ),
+        {"n_iter_no_change": 3, "tol": 0.03, "early_stopping": True, "validation_fraction": 0.3},
     ),
     "classes": (
         recipe_of("relu", "categorical_crossentropy", ADAM, output="softmax", outputs=3),
@@ -102,7 +120,7 @@ def begin_at(model: Any, recipe: Recipe, start: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_sklearn(name: str):
+def test_sklearn(name: str, monkeypatch: pytest.MonkeyPatch):
     recipe, options = CASES[name]
     penalty = Penalty(0.0, ALPHA / 2)
     layers = tuple(replace(layer, kernel_penalty=penalty) for layer in recipe.layers)
@@ -114,6 +132,13 @@ def test_sklearn(name: str):
     begin_at(model, recipe, start)
     target = np.argmax(y, axis=1) if name == "classes" else y
     arguments = {} if weight is None else {"sample_weight": weight}
+    parts: list[np.ndarray] = []
+    split = _multilayer_perceptron.train_test_split
+    monkeypatch.setattr(
+        _multilayer_perceptron,
+        "train_test_split",
+        lambda *given, **options: parts.extend(split(*given, **options)) or parts,
+    )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -127,6 +152,10 @@ def test_sklearn(name: str):
             for part in pair
         ]
     )
+    held_out = None
+    if parts:
+        x, held_x, y, held_y = parts
+        held_out = HeldOut(held_x, held_y)
     for precision, bound in (("float64", 1e-9), ("float32", 1e-4)):
         trained = train(
             recipe,
@@ -134,6 +163,7 @@ def test_sklearn(name: str):
             y,
             start[None],
             sample_weight=weight,
+            held_out=held_out,
             order=Order("given"),
             precision=precision,
             history=True,
@@ -142,5 +172,5 @@ def test_sklearn(name: str):
         assert done == model.n_iter_
         assert trained.history[0][:done] == pytest.approx(model.loss_curve_, rel=1e-4)
         assert parity.difference(recipe, trained.weights[0], reference) <= bound, precision
-    if name in ("stopping", "adaptive"):
+    if name.startswith("stopping") or name == "adaptive":
         assert model.n_iter_ < recipe.epochs, "nothing was stopped"

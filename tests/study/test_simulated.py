@@ -13,13 +13,18 @@ from tests.study.simulated import (
     LEAKY,
     SPREAD,
     TANH,
+    Simulated,
+    evidence,
     needs,
     simulate,
     statuses,
 )
 from whyfit.records.finding import Change
-from whyfit.records.study import BASELINE, Cause, Comparison, Interval, arm
+from whyfit.records.study import BASELINE, Cause, Comparison, Interval, SufficientSet, arm
 from whyfit.study.effects import difference_interval
+from whyfit.study.judging import Judged
+from whyfit.study.plan import make_plan
+from whyfit.study.tested import open_question
 from whyfit.study.verdict import without_false_discoveries
 
 STUDIES = 3
@@ -130,3 +135,17 @@ def test_a_change_at_the_target_rate_makes_no_verdict_a_toss():
     said = [statuses(each)["learning-rate-too-low"] for each in studies]
     assert "confirmed" not in said
     assert said.count("refuted") >= 7
+
+
+def test_a_learning_rate_is_tried_in_place_of_an_optimizer_not_beside_it():
+    seen = evidence()
+    assert seen.fit.recipe is not None
+    plan = make_plan(seen, (), seen.fit.recipe, seed=1)
+    laboratory = Simulated(seen.fit, seen.fit.recipe, plan, rates=lambda _arm: 0.0)
+    adam, deeper = Change("optimizer", "adam(0.003)"), Change("depth", "2 hidden layers")
+    held = arm(adam, deeper)
+    judged = Judged((SufficientSet(held, True, True),), (held,), {}, 1, {}, {})
+    said = open_question(laboratory, judged, (FASTER,))
+    assert said == "the budget did not reach learning rate 0.01 in place of optimizer adam(0.003)"
+    laboratory.run({arm(FASTER, deeper): 16}, "selection", "")
+    assert open_question(laboratory, judged, (FASTER,)) is None

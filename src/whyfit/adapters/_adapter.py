@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from whyfit.records.fit import DrawnLine, Fit, Place, SeedCall
+from whyfit.records.fit import DrawnLine, Fit, HeldOut, Place, SeedCall
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -34,7 +34,15 @@ class Substitute(Protocol):
         ...
 
     def train(
-        self, recipe: Recipe, x: Array, y: Array, start: Array, *, seed: int, every: int
+        self,
+        recipe: Recipe,
+        x: Array,
+        y: Array,
+        start: Array,
+        *,
+        seed: int,
+        every: int,
+        held_out: HeldOut | None = None,
     ) -> FastTraining:
         """One training from given start weights."""
         ...

@@ -13,7 +13,7 @@ from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.sklearn import same_scaler, scaler_of
 from whyfit.adapters.watching import guarded
 from whyfit.errors import Unsupported
-from whyfit.records.fit import Call, Fit, Place, WeightHistory
+from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -63,6 +63,8 @@ class KerasRecorder:
     complete: bool = False
     warnings: tuple[str, ...] = ()
     engine_trained: bool = False
+    validation: Any = None
+    held_out: HeldOut | None = None
 
     # ---- before training ----
 
@@ -86,6 +88,7 @@ class KerasRecorder:
         share = float(self.given.get("validation_split") or 0.0)
         if share and self.given.get("validation_data") is None:
             kept = int(np.floor(len(x) * (1.0 - share)))
+            self.validation = (x[kept:], y[kept:])
             x, y = x[:kept], y[:kept]
         self.x = np.array(x, dtype=np.float64).reshape(len(x), -1)
         self.y = np.array(y, dtype=np.float64).reshape(len(y), -1)
@@ -134,6 +137,9 @@ class KerasRecorder:
         if self.given.get("shuffle") not in (True, False):
             self.reason = f"shuffle={self.given.get('shuffle')!r} is not supported"
         callbacks = self.given.get("callbacks")
+        validation = self.given.get("validation_data")
+        if validation is not None:
+            self.validation = validation
         recipe, reason = keras_recipe.recipe_of(
             self.model,
             self.network,
@@ -141,6 +147,7 @@ class KerasRecorder:
             epochs=int(self.given["epochs"]) - int(self.given.get("initial_epoch") or 0),
             shuffle=bool(self.given["shuffle"]),
             callbacks=callbacks if isinstance(callbacks, (list, tuple)) else [],
+            validated=self.validation is not None,
         )
         if recipe.layers[-1].units != self.y.shape[1]:
             self.output_shape = (len(self.x), recipe.layers[-1].units)
@@ -151,7 +158,33 @@ class KerasRecorder:
         if recipe.inputs != self.x.shape[1]:
             raise Unsupported(f"x of shape {self.x_shape} is not supported")
         self.reason = self.reason or reason
+        if recipe.watches_held_out:
+            try:
+                self.held_out = self._held_out()
+            except Unsupported as unsupported:
+                self.reason = self.reason or str(unsupported)
         return recipe
+
+    def _held_out(self) -> HeldOut:
+        """The validation data as arrays. Raises Unsupported where the engine could not go by them."""
+        parts = self.validation
+        if not isinstance(parts, (list, tuple)) or not all(is_array(each) for each in parts[:2]):
+            kind = type(parts).__name__
+            raise Unsupported(
+                f"validation_data of type {kind}, by which training goes, is not supported"
+            )
+        if len(parts) > 2 and parts[2] is not None:
+            raise Unsupported("weighted validation data, by which training goes, are not supported")
+        for name, usual in (("validation_freq", 1), ("validation_steps", None)):
+            if self.given.get(name, usual) != usual:
+                raise Unsupported(f"{name} beside callbacks that watch val_loss is not supported")
+        x, y = (np.array(each, dtype=np.float64).reshape(len(each), -1) for each in parts[:2])
+        widths = (x.shape[1], y.shape[1])
+        if widths != (self.x.shape[1], self.y.shape[1]) or len(x) != len(y) or not len(x):
+            raise Unsupported(
+                f"validation data of shapes {x.shape} and {y.shape} are not supported"
+            )
+        return HeldOut(x, y)
 
     def _continued(self) -> KerasRecorder | None:
         """The recorder of an earlier fit that this one simply goes on with."""
@@ -235,7 +268,15 @@ class KerasRecorder:
             return None
         began = time.monotonic()
         seed = int(np.random.randint(2**31))
-        trained = substitute.train(recipe, self.x, self.y, self.start, seed=seed, every=self.every)
+        trained = substitute.train(
+            recipe,
+            self.x,
+            self.y,
+            self.start,
+            seed=seed,
+            every=self.every,
+            held_out=self.held_out,
+        )
         self.network.set_weights(_unflat(trained.end, self.network.get_weights()))
         self.epochs_done = len(trained.losses)
         self.recorded += [
@@ -278,7 +319,7 @@ class KerasRecorder:
             "mean_squared_error": lambda error: np.mean(error**2),
         }
         sets = [("", self.x, self.y, [name for name in self._metric_names() if name in formulas])]
-        validation = self.given.get("validation_data")
+        validation = self.validation
         if validation is not None and len(validation) >= 2 and recipe.loss in formulas:
             x, y = (
                 np.asarray(each, dtype=np.float64).reshape(len(each), -1) for each in validation[:2]
@@ -387,6 +428,7 @@ class KerasRecorder:
             },
             metrics=tuple(self._metric_names()),
             scaler_shared=shared,
+            held_out=self.held_out,
         )
 
     def _end_weights(self) -> Array:

@@ -5,14 +5,14 @@ Each function gives what it can and the reason why the rest cannot be had, if an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from whyfit.records.recipe import Optimizer
-from whyfit.records.schedule import EarlyStopping, Schedule
+from whyfit.records.schedule import EarlyStopping, Monitor, Schedule
 
 LOSSES = {
     "mean_squared_error": "mse",
@@ -164,10 +164,17 @@ def _schedule(kind: str, config: dict[str, Any]) -> tuple[float, Schedule] | Non
             return None
 
 
+MONITORS: Mapping[str, Monitor] = {"loss": "loss", "val_loss": "held_out_loss"}
+
+
 def callbacks_of(
-    callbacks: Sequence[Any],
+    callbacks: Sequence[Any], *, validated: bool
 ) -> tuple[Schedule | None, EarlyStopping | None, str | None]:
-    """What callbacks do to the learning rate and to the end of training."""
+    """What callbacks do to the learning rate and to the end of training.
+
+    `validated` says whether there are validation data. Without any, Keras warns that `val_loss` is not
+    available and goes on as if the callback were not there (keras/src/callbacks/early_stopping.py).
+    """
     schedule, stopping, reasons = None, None, []
     for callback in callbacks:
         kind = type(callback).__name__
@@ -175,8 +182,12 @@ def callbacks_of(
             reasons.append(f"callback {kind} is not supported")
         if kind not in ("EarlyStopping", "ReduceLROnPlateau"):
             continue
-        if callback.monitor != "loss" or callback.mode == "max":
-            reasons.append(f"{kind} on {callback.monitor} is not supported, only on loss")
+        if callback.monitor.startswith("val_") and not validated:
+            continue
+        if callback.monitor not in MONITORS or callback.mode == "max":
+            reasons.append(
+                f"{kind} on {callback.monitor} is not supported, only on loss and val_loss"
+            )
         elif kind == "EarlyStopping":
             reasons += ["two EarlyStopping callbacks are not supported"] if stopping else []
             stopping = EarlyStopping(
@@ -185,6 +196,7 @@ def callbacks_of(
                 restore_best=bool(callback.restore_best_weights),
                 baseline=None if callback.baseline is None else float(callback.baseline),
                 start_from_epoch=int(callback.start_from_epoch),
+                monitor=MONITORS[callback.monitor],
             )
         else:
             reasons += ["two ReduceLROnPlateau callbacks are not supported"] if schedule else []
@@ -196,5 +208,6 @@ def callbacks_of(
                 patience=int(callback.patience),
                 threshold=float(abs(callback.min_delta)),
                 cooldown=int(callback.cooldown),
+                monitor=MONITORS[callback.monitor],
             )
     return schedule, stopping, reasons[0] if reasons else None

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+import libcst as cst
 
 from whyfit.adapters import scaling_keras
-from whyfit.adapters.edits import CannotPlace, Edit
+from whyfit.adapters.callbacks import STOPPING, without_stopping
+from whyfit.adapters.edits import CannotPlace, Edit, calls_within
 from whyfit.adapters.placing import (
     Place,
     Request,
@@ -107,8 +111,18 @@ def _dropout(_request: Request, _change: Change) -> None:
     raise CannotPlace("take the Dropout layers out of the network")
 
 
-def _early_stopping(_request: Request, _change: Change) -> None:
-    raise CannotPlace("take EarlyStopping out of the callbacks")
+def _early_stopping(request: Request, _change: Change) -> None:
+    (call, *_more) = calls_of(request, "fit")
+    module = cst.parse_module(request.source)
+    for found, place in calls_within(
+        request.source, lambda _call: True, call.place.line, call.place.end_line
+    ):
+        if (
+            replace(place, file=call.place.file) == call.place
+            and without_stopping(found, module)[1]
+        ):
+            request.edits.imports[STOPPING] = "keras.callbacks"
+    request.edits.rewritten.append((call.place, lambda fit: without_stopping(fit, module)[0]))
 
 
 def _shuffle(request: Request, change: Change) -> None:

@@ -66,8 +66,11 @@ def _activation(request: Request, change: Change) -> None:
 
 
 def _without_stopping(request: Request, _change: Change) -> None:
-    """As many epochs without progress as there are epochs."""
-    epochs = request.fit.recipe.epochs if request.fit.recipe else 200
+    """As many epochs without progress as there are epochs, and no samples held out to go by."""
+    recipe = request.fit.recipe
+    epochs = recipe.epochs if recipe else 200
+    if recipe is not None and recipe.watches_held_out:
+        _set("early_stopping", "False", request)
     _set("n_iter_no_change", request.level("epochs") or str(epochs), request)
 
 

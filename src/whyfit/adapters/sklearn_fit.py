@@ -8,8 +8,10 @@ TransformedTargetRegressor.
 from __future__ import annotations
 
 import inspect
+import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +22,7 @@ from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.batches import Batches
 from whyfit.adapters.places import calling_place
 from whyfit.adapters.watching import Watch, guarded, mixed_seed
-from whyfit.records.fit import Call, Fit, Place, WeightHistory
+from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -34,6 +36,7 @@ class RegressorWatch:
         self._session, self._watch, self._adapter = session, watch, adapter
         self._training: dict[int, Training] = {}
         self._latest: Any = None
+        self._running: list[Training] = []
 
     def install(self, module: Any) -> None:
         """Watch from now on; `module` is sklearn.neural_network."""
@@ -44,6 +47,7 @@ class RegressorWatch:
         wrap(regressor, "_fit_stochastic", self._on_training)
         wrap(regressor, "_fit_lbfgs", self._on_training)
         wrap(regressor, "_update_no_improvement_count", self._on_epoch)
+        wrap(sys.modules[regressor.__module__], "train_test_split", self._on_split)
 
     def finish(self) -> None:
         """Hand over what `partial_fit` has trained so far."""
@@ -76,9 +80,11 @@ class RegressorWatch:
         if self._session.substitute is not None and training.fast(self._session.substitute):
             self._end(training)
             return None
+        self._running.append(training)
         try:
             return wrapped(*args, **kwargs)
         finally:
+            self._running.remove(training)
             self._end(training)
 
     def _begin(self, model: Any, given: dict[str, Any]) -> Training:
@@ -111,6 +117,14 @@ class RegressorWatch:
         second, first = fits.pop(), fits.pop()
         fits.append(gone_on(first, second))
 
+    def _on_split(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        """Early stopping holds samples out: `_fit_stochastic` splits x and y, and goes by the score."""
+        parts = wrapped(*args, **kwargs)
+        if self._running:
+            training = self._running[-1]
+            guarded(self._session, "reading the held-out samples", lambda: training.split(parts))
+        return parts
+
     def _on_epoch(self, wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:
         training = self._training.get(id(model))
         if training is not None and training.model is model:
@@ -140,6 +154,7 @@ class Training:
     epochs: int = 0
     every: int = 1
     engine_trained: bool = False
+    held_out: HeldOut | None = None
 
     # ---- before training ----
 
@@ -172,6 +187,18 @@ class Training:
         elif self.incremental:
             self.batches.check(self.calls - 1, self.x, self.y)
 
+    def split(self, parts: Sequence[Any]) -> None:
+        """Take the samples that are learned from and those that are held out, of `train_test_split`."""
+        x, held_out_x, y, held_out_y = (
+            np.array(each.toarray() if hasattr(each, "toarray") else each, dtype=np.float64)
+            for each in parts[:4]
+        )
+        self.x, self.y = x, y.reshape(len(y), -1)
+        self.held_out = HeldOut(held_out_x, held_out_y.reshape(len(held_out_y), -1))
+        if self.recipe is not None:
+            size = sklearn_recipe.batch_size(self.model, len(x))
+            self.recipe = replace(self.recipe, batch_size=size)
+
     # ---- during training ----
 
     def epoch(self) -> None:
@@ -196,6 +223,8 @@ class Training:
         reason = self.reason or ("partial_fit goes on" if self.incremental else None)
         if recipe is None or self.start is None:
             return False
+        if recipe.watches_held_out:
+            reason = reason or "early stopping holds samples out, which scikit-learn draws itself"
         stopping = recipe.early_stopping
         whole = replace(recipe, early_stopping=None)
         reason = reason or substitute.why_not(whole)
@@ -311,6 +340,7 @@ class Training:
             summary=type(self.model).__name__,
             engine_trained=self.engine_trained,
             environment={"sklearn": str(sklearn.__version__)},
+            held_out=self.held_out,
         )
 
     def _history(self) -> WeightHistory | None:

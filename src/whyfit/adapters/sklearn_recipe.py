@@ -6,6 +6,7 @@ _stochastic_optimizers.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,8 +82,6 @@ def _reason(model: Any) -> str | None:
         return f"loss {model.loss} is not supported"
     if not type(model)._init_coef.__module__.startswith("sklearn."):
         return "start weights that the script sets by hand are not supported"
-    if model.early_stopping:
-        return "early stopping by a validation score is not supported"
     return None
 
 
@@ -112,6 +111,8 @@ def _in_time(model: Any) -> tuple[Schedule | None, EarlyStopping | None]:
     """How the learning rate changes and when training stops: both may watch the training loss."""
     patience, tolerance = int(model.n_iter_no_change), float(model.tol)
     stopping = EarlyStopping(patience, tolerance, framework="sklearn")
+    if model.early_stopping:
+        stopping = replace(stopping, restore_best=True, monitor="held_out_score")
     if model.solver != "sgd" or model.learning_rate == "constant":
         return None, stopping
     if model.learning_rate == "invscaling":
@@ -120,7 +121,7 @@ def _in_time(model: Any) -> tuple[Schedule | None, EarlyStopping | None]:
     adaptive = Schedule(
         "adaptive", per="epoch", change="epoch", patience=patience, threshold=tolerance
     )
-    return adaptive, None
+    return adaptive, stopping if model.early_stopping else None
 
 
 def stopped_after(losses: Array, patience: int, tolerance: float) -> int:

@@ -157,6 +157,9 @@ class Program:
     stop_restores: bool
     stop_has_baseline: bool
     stop_baseline: float
+    watch_held_out: bool
+    stop_held_out: bool
+    held_out_score: bool
     input_dropout: float
     dropout_seed: int
     batch_size: int
@@ -174,6 +177,9 @@ def train_float32(
     x: Array,
     y: Array,
     sample_weight: Array | None,
+    held_out_x: Array | None,
+    held_out_y: Array | None,
+    held_out_share: Array | None,
     start: Array,
     order_kind: Order,
     order: Array | None,

@@ -25,6 +25,7 @@ FAR_UNIT = 8.0  # beside that, where a batch's outputs leave the second cache
 CACHED = 16384  # samples times units of which the second cache holds output and slope
 DROPOUT = 5.7  # for each unit of a layer with dropout
 STEP = 105.0
+HELD_OUT = 1.1  # a forward pass, a third of both, over a third of the samples
 TILE = 4  # samples or units that pass together; those left over cost twice as much
 
 # Of one unit and sample, beside what ReLU costs.
@@ -81,6 +82,8 @@ def seconds(recipe: Recipe, samples: int, replicates: int, cores: int | None = N
     step += recipe.parameters * OPTIMIZER.get(recipe.optimizer.name, UNKNOWN_OPTIMIZER)
     # The end error is measured by one more pass forward, a third of a pass both ways.
     work = (recipe.epochs + 1 / 3) * _of_epoch(recipe, samples) + recipe.steps(samples) * step
+    if recipe.watches_held_out:
+        work *= HELD_OUT
     groups = -(-replicates // GROUP)
     return work * groups * 1e-9 / (cores or os.cpu_count() or 1)
 

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from whyfit.engine import _lanes, memory, translate
 from whyfit.engine.initializers import SUPPORTED as SUPPORTED_INITIALIZERS
 from whyfit.errors import Unsupported, UsageError
+from whyfit.records.fit import HeldOut
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -81,6 +82,10 @@ def _conflict(recipe: Recipe) -> str | None:
         return "a penalty on the activities of prelu is not supported"
     if recipe.schedule and recipe.schedule.kind == "adaptive" and recipe.early_stopping:
         return "early stopping beside the adaptive schedule is not supported"
+    if recipe.watches_held_out and any(each.activity_penalty for each in layers):
+        return "a penalty on activities beside the loss of held-out samples is not supported"
+    if recipe.watches_held_out and recipe.reduction == "sum":
+        return "a summed loss of held-out samples is not supported"
     if recipe.reduction == "sum" and recipe.framework == "sklearn":
         return "scikit-learn has no sum of losses"
     if recipe.loss == "half_mse" and last.activation.name != "linear":
@@ -95,6 +100,7 @@ def train(
     starts: Float[Array, "replicates parameters"],
     *,
     sample_weight: Float[Array, samples] | None = None,
+    held_out: HeldOut | None = None,
     order: Order | None = None,
     first_replicate: int = 0,
     precision: Literal["float32", "float64"] = "float32",
@@ -108,7 +114,8 @@ def train(
 
     `x` and `y` are the data as passed to `fit`; the recipe's transforms are applied here. A row of
     `starts` holds kernel, bias and slopes of layer after layer, as `initializers.draw` gives them.
-    `sample_weight` multiplies the losses of the samples.
+    `sample_weight` multiplies the losses of the samples; `held_out` are those that the schedule or the
+    early stopping goes by, for a recipe that `watches_held_out`.
     `first_replicate` is the number of the first row: with it, the groups of 16 and so the data
     orders are the same however the replicates are cut into calls; it must be a multiple of 16. The
     result of a replicate does not depend on how many others there are or on `threads` (default: all
@@ -127,6 +134,7 @@ def train(
     start = np.ascontiguousarray(starts, dtype=dtype)
     weights = None if sample_weight is None else np.ascontiguousarray(sample_weight, dtype=dtype)
     _check(recipe, inputs, targets, start, weights, first_replicate)
+    watched = _held_out(recipe, held_out, dtype)
     kind, rows, seed = _order(recipe, order or Order(), len(inputs))
 
     count = len(start)
@@ -166,6 +174,9 @@ def train(
         x=inputs,
         y=targets,
         sample_weight=weights,
+        held_out_x=watched[0] if watched else None,
+        held_out_y=watched[1] if watched else None,
+        held_out_share=watched[2] if watched else None,
         start=start,
         order_kind=kind,
         order=rows,
@@ -231,6 +242,29 @@ def _check(
         )
     if first_replicate % GROUP:
         raise UsageError(f"first_replicate must be a multiple of {GROUP}: got {first_replicate}")
+
+
+def _held_out(
+    recipe: Recipe, held_out: HeldOut | None, dtype: np.dtype
+) -> tuple[Array, Array, Array] | None:
+    """Held-out inputs and targets as the network sees them, and what turns squared errors into 1 - R^2.
+
+    R^2 is one minus the squared error over that of the mean (sklearn/metrics/_regression.py, r2_score).
+    """
+    if not recipe.watches_held_out:
+        return None
+    if held_out is None or len(held_out.x) == 0:
+        raise UsageError("the recipe goes by held-out samples: pass them as held_out")
+    x = _prepared(recipe.input_transform, held_out.x, dtype)
+    y = _prepared(recipe.target_transform, held_out.y, dtype)
+    for name, shape, columns in (
+        ("held_out.x", x.shape, recipe.inputs),
+        ("held_out.y", y.shape, recipe.layers[-1].units),
+    ):
+        if shape != (len(x), columns):
+            raise UsageError(f"{name} must have shape (held_out, {columns}): got {shape}")
+    squares = np.sum((y.astype(np.float64) - y.mean(axis=0, dtype=np.float64)) ** 2, axis=0)
+    return x, y, 1.0 / (np.maximum(squares, np.finfo(np.float64).tiny) * y.shape[1])
 
 
 def _order(recipe: Recipe, order: Order, samples: int) -> tuple[_lanes.Order, Array | None, int]:

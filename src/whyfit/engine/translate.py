@@ -103,6 +103,7 @@ def _schedule(found: _lanes.Program, recipe: Recipe) -> None:
     found.watch_relative = schedule.threshold_mode == "rel"
     found.watch_patience = schedule.patience
     found.watch_cooldown = schedule.cooldown
+    found.watch_held_out = schedule.monitor != "loss"
     if schedule.kind == "adaptive":
         found.watch = _lanes.Watch.adaptive
     elif recipe.framework == "torch":
@@ -123,6 +124,8 @@ def _stopping(found: _lanes.Program, recipe: Recipe) -> None:
     found.stop_from_epoch = stopping.start_from_epoch
     found.stop_has_baseline = stopping.baseline is not None
     found.stop_baseline = stopping.baseline or 0.0
+    found.stop_held_out = stopping.monitor != "loss"
+    found.held_out_score = stopping.monitor == "held_out_score"
 
 
 def rates(recipe: Recipe, samples: int) -> Float[Array, times] | None:

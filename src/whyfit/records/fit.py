@@ -62,6 +62,14 @@ class DrawnLine:
 
 
 @dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Samples that the training watches but does not learn from, as x and y were passed."""
+
+    x: Float[Array, "held_out inputs"]
+    y: Float[Array, "held_out outputs"]
+
+
+@dataclass(frozen=True, eq=False)
 class WeightHistory:
     """Weights during training: row i holds all weights after `epochs[i]` epochs; 0 is the start."""
 
@@ -84,6 +92,7 @@ class Fit:
     `scaler_shared`, whether one scaler object made both x and y; `gradients_cleared`, whether the
     loop cleared the gradients before each step (False where it never did; None where it did before
     some, where the framework does it, or where nobody looked);
+    `held_out`, where early stopping or the learning rate goes by such samples;
     `output_shape`, the shape of the outputs where the loss compared them with targets of `y_shape`.
     """
 
@@ -116,6 +125,7 @@ class Fit:
     scaler_shared: bool = False
     gradients_cleared: bool | None = None
     output_shape: tuple[int, ...] = ()
+    held_out: HeldOut | None = None
 
     @property
     def unexplained_variance(self) -> float:

@@ -276,6 +276,12 @@ class Recipe:
     clears_gradients: bool = True
 
     @property
+    def watches_held_out(self) -> bool:
+        """Whether training depends on samples that it does not learn from."""
+        watching = [each.monitor for each in (self.schedule, self.early_stopping) if each]
+        return any(monitor != "loss" for monitor in watching)
+
+    @property
     def parameters(self) -> int:
         """Number of trained numbers: weights, biases, and slopes of `prelu`."""
         return sum(

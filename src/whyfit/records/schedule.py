@@ -13,12 +13,16 @@ from whyfit.records.network import Array
 Framework = Literal["keras", "torch", "sklearn"]
 
 FEEDBACK = ("plateau", "adaptive")
-"""Schedules that watch the training loss; all others are known before training begins."""
+"""Schedules that watch a loss; all others are known before training begins."""
+
+Monitor = Literal["loss", "held_out_loss", "held_out_score"]
+"""What is watched after each epoch: the mean loss of its steps, or the loss of samples that are held out
+(Keras's `val_loss`), or, the higher the better, the mean R^2 of the outputs there (scikit-learn)."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate as a function of time, or of the training loss.
+    """Learning rate as a function of time, or of a loss.
 
     Let r be the optimizer's `learning_rate` and t the number of steps, epochs or samples seen before
     the present step (`per`). `kind` is one of
@@ -45,6 +49,8 @@ class Schedule:
     - `adaptive`: scikit-learn's: a fifth of the rate when the loss has not improved by `threshold` for
       more than `patience` epochs; training ends where that happens at a rate of 1e-6 or less.
 
+    `plateau` watches the training loss or, by `monitor`, that of held-out samples.
+
     `change` says when a rate that counts steps or samples is taken up: at every step, or once an epoch.
     """
 
@@ -67,6 +73,7 @@ class Schedule:
     threshold_mode: Literal["abs", "rel"] = "abs"
     cooldown: int = 0
     smallest_change: float = 0.0
+    monitor: Monitor = "loss"
 
     @property
     def watches_loss(self) -> bool:
@@ -144,7 +151,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Ends training when the training loss of an epoch no longer improves.
+    """Ends training when the loss of an epoch, or another `monitor`, no longer improves.
 
     An epoch improves where its loss lies below the best so far by more than `min_delta`. In Keras
     training ends when `patience` epochs in a row have not; in scikit-learn (`framework`) when more
@@ -158,3 +165,4 @@ class EarlyStopping:
     baseline: float | None = None
     start_from_epoch: int = 0
     framework: Framework = "keras"
+    monitor: Monitor = "loss"

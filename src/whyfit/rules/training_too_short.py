@@ -17,6 +17,7 @@ import math
 
 from whyfit.records.evidence import Evidence, TrainingMeasures
 from whyfit.records.finding import Change, Finding, Measure
+from whyfit.records.schedule import EarlyStopping
 
 # A fall of 2 percent a tenth, kept up, takes a fifth off the loss in as many epochs again: worth
 # waiting for. Mini-batch noise in the mean of a tenth is far smaller.
@@ -53,7 +54,7 @@ def check(evidence: Evidence) -> Finding | None:
     if ended_itself and stopping is not None:
         said = (
             f"training ended itself after {fit.epochs_done} of {wanted} epochs, {stopping.patience} "
-            f"of them {_progress(stopping.min_delta)}; {said}"
+            f"of them {_progress(stopping)}; {said}"
         )
         # More epochs alone would end at the same one.
         remedies = [Change("early_stopping", "none"), Change("learning_rate", "x10")]
@@ -76,5 +77,7 @@ def _more(training: TrainingMeasures) -> list[Change]:
     return [Change("epochs", str(math.ceil(training.epochs * ENOUGH_STEPS / training.steps)))]
 
 
-def _progress(least: float) -> str:
-    return f"with less than {least:g} of progress" if least > 0.0 else "without progress"
+def _progress(stopping: EarlyStopping) -> str:
+    least = stopping.min_delta
+    said = f"with less than {least:g} of progress" if least > 0.0 else "without progress"
+    return said if stopping.monitor == "loss" else f"{said} on the held-out samples"

@@ -54,7 +54,7 @@ def remembered(
 
 def about(fit: Fit, recipe: Recipe, seed: int, budget: float, tolerance: float) -> About:
     """What the ledger notes of a study."""
-    data = Data.of(fit.x, fit.y)
+    data = Data.of_fit(fit)
     place = fit.place
     identity = digest(
         version.engine(), lanes.TARGETS[0], place.file, place.line, recipe, data.digest, seed

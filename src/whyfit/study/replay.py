@@ -71,7 +71,7 @@ def _from_start(fit: Fit, recipe: Recipe, seed: int, replicates: int, page: Page
         "replay",
         "[]",
         replicates,
-        (recipe, Data.of(fit.x, fit.y).digest, start.tobytes(), seed),
+        (recipe, Data.of_fit(fit).digest, start.tobytes(), seed),
         lambda: _errors(recipe, fit, starts, seed),
     )
     return _compared(fit, errors, replicates)
@@ -87,7 +87,7 @@ def _from_new_starts(fit: Fit, recipe: Recipe, seed: int, page: Page) -> Replay:
         "replay",
         "[]",
         NEW_STARTS,
-        (recipe, Data.of(fit.x, fit.y).digest, "new starts", seed),
+        (recipe, Data.of_fit(fit).digest, "new starts", seed),
         lambda: _errors(recipe, fit, draw(recipe, seed, 0, NEW_STARTS), seed),
     )
     observed, ends = fit.unexplained_variance, _ends(fit, errors)
@@ -135,4 +135,5 @@ def _compared(fit: Fit, errors: Array, replicates: int) -> Replay:
 def _errors(recipe: Recipe, fit: Fit, starts: Array, seed: int) -> Array:
     """Mean squared error of each replicate."""
     order = lanes.Order("replicate", seed=seed)
-    return lanes.train(recipe, fit.x, fit.y, starts, order=order).mean_squared_error
+    trained = lanes.train(recipe, fit.x, fit.y, starts, held_out=fit.held_out, order=order)
+    return trained.mean_squared_error

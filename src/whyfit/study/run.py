@@ -70,7 +70,7 @@ class Laboratory:
     _crew: Crew | None = None
 
     def __post_init__(self) -> None:
-        self._data = Data.of(self.fit.x, self.fit.y)
+        self._data = Data.of_fit(self.fit)
         self._place = place_of(self.executor)
 
     def cost(self, arm: Arm, replicates: int) -> float:

@@ -41,7 +41,7 @@ def sample(
         "sample",
         named(changes),
         count,
-        (changed, Data.of(fit.x, fit.y).digest, plan.confirmation_seed, order),
+        (changed, Data.of_fit(fit).digest, plan.confirmation_seed, order),
         lambda: _ends(changed, fit, starts, lanes.Order(order, seed=plan.confirmation_seed)),
     )
     x = changed.input_transform(fit.x) if changed.input_transform else fit.x
@@ -64,6 +64,6 @@ def sample(
 
 def _ends(recipe: Recipe, fit: Fit, starts: Array, order: lanes.Order) -> Array:
     """End weights and, in the last column, mean squared errors: one row a replicate, as float64."""
-    trained = lanes.train(recipe, fit.x, fit.y, starts, order=order)
+    trained = lanes.train(recipe, fit.x, fit.y, starts, held_out=fit.held_out, order=order)
     ends = trained.weights.astype(np.float64)
     return np.column_stack([ends, trained.mean_squared_error])

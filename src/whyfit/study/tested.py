@@ -7,6 +7,7 @@ import numpy as np
 from whyfit.records.finding import Change
 from whyfit.records.study import BASELINE, Arm, Comparison, Outcomes, arm
 from whyfit.study.effects import compare
+from whyfit.study.factors import compatible
 from whyfit.study.judging import Judged
 from whyfit.study.judging.additions import has_room
 from whyfit.study.judging.rounds import REFUTED_BELOW
@@ -75,8 +76,9 @@ def open_question(
         for change in changes:
             if change in held:
                 continue
-            # Of the same factor, it can only take the place of the member that sets it otherwise.
-            rivals = tuple(each for each in held if each.factor == change.factor)
+            # It can only take the place of a member that it cannot be made beside: one of the same
+            # factor, or an optimizer with a rate of its own for a learning rate.
+            rivals = tuple(each for each in held if not compatible(each, change))
             untried = not rivals and (held, change) not in judged.inside
             if untried and has_room(laboratory, held):
                 return f"the budget did not reach {phrase(change)} beside {describe(held)}"

@@ -245,11 +245,14 @@ class Block {
 
   void watch(int epoch, V epoch_loss, M healthy_steps, std::int64_t step, double terms) {
     M better = {}, stops = {};
+    double held_out[kLanes] = {};
+    if (watcher_.watches_held_out()) look_at_held_out(held_out);
     for (int lane = 0; lane < task_.replicates; ++lane) {
       if (stopped_[lane]) continue;
-      Watcher::Verdict verdict = watcher_.note(lane, epoch, double(epoch_loss[lane]) / terms);
-      better[lane] = verdict == Watcher::Verdict::best_so_far ? -1 : 0;
-      stops[lane] = verdict == Watcher::Verdict::stop ? -1 : 0;
+      const double loss = double(epoch_loss[lane]) / terms;
+      Watcher::Verdict verdict = watcher_.note(lane, epoch, loss, held_out[lane]);
+      better[lane] = verdict.best_so_far ? -1 : 0;
+      stops[lane] = verdict.stop ? -1 : 0;
       // Where the first epochs do not count, the last of them is the best so far.
       if (epoch < program_.stop_from_epoch) better[lane] = -1;
       if (!stops[lane]) continue;
@@ -262,6 +265,36 @@ class Block {
       if (best_) best_[p] = better ? weights_[p] : best_[p];
       final_[p] = stops ? (best_ ? best_[p] : weights_[p]) : final_[p];
     }
+  }
+
+  // The loss of each lane on the held-out samples, as `evaluate` gives it, or minus the mean R^2.
+  void look_at_held_out(double* found) {
+    for (std::int64_t first = 0; first < task_.held_out; first += batch_) {
+      std::int64_t left = task_.held_out - first;
+      int samples = int(left < batch_ ? left : batch_);
+      SharedRows<Real> x{task_.held_out_x + first * inputs_, inputs_};
+      SharedRows<Real> y{task_.held_out_y + first * outputs_, outputs_};
+      const V* prediction = passes_.predict(x, samples);
+      if (!program_.held_out_score) {
+        V sum = passes_.loss_of(prediction, y, samples);
+        for (int lane = 0; lane < kLanes; ++lane) found[lane] += double(sum[lane]);
+        continue;
+      }
+      for (int s = 0; s < samples; ++s)
+        for (int o = 0; o < outputs_; ++o) {
+          V error = prediction[s * outputs_ + o] - y.at(s, o);
+          for (int lane = 0; lane < kLanes; ++lane)
+            found[lane] += double(error[lane]) * double(error[lane]) * task_.held_out_share[o];
+        }
+    }
+    if (program_.held_out_score) {
+      for (int lane = 0; lane < kLanes; ++lane) found[lane] -= 1.0;
+      return;
+    }
+    // The gradient serves as scratch: every step fills it anew.
+    V penalty = add_penalties<Real>(program_, weights_, gradient_, broadcast<Real>(Real(1)));
+    for (int lane = 0; lane < kLanes; ++lane)
+      found[lane] = found[lane] * passes_.share_of_loss(task_.held_out) + double(penalty[lane]);
   }
 
   void finish(M healthy_steps, std::int64_t step) {

@@ -128,6 +128,8 @@ template <class Real>
 bool train(const std::string& target_name, Program program, const std::vector<Layer>& layers,
            const std::vector<Tensor>& tensors, std::optional<Out1<const double>> rates,
            Rows<Real> x, Rows<Real> y, std::optional<Out1<const Real>> sample_weight,
+           std::optional<Rows<Real>> held_out_x, std::optional<Rows<Real>> held_out_y,
+           std::optional<Out1<const double>> held_out_share,
            Rows<Real> start, Order order_kind,
            std::optional<OrderRows> order, std::uint64_t order_seed, std::int64_t first_replicate,
            Out2<Real> end, Out1<double> squared_error, Out1<std::int64_t> diverged_at,
@@ -149,6 +151,12 @@ bool train(const std::string& target_name, Program program, const std::vector<La
     task.y = y.data();
     task.sample_weight = sample_weight ? sample_weight->data() : nullptr;
     task.samples = std::int64_t(x.shape(0));
+    if (held_out_x && held_out_y) {
+      task.held_out_x = held_out_x->data();
+      task.held_out_y = held_out_y->data();
+      task.held_out_share = held_out_share ? held_out_share->data() : nullptr;
+      task.held_out = std::int64_t(held_out_x->shape(0));
+    }
     task.order_kind = order_kind;
     task.order = order ? order->data() : nullptr;
     task.order_seed = order_seed;
@@ -208,6 +216,7 @@ template <class Real>
 void define_train(nb::module_& m, const char* name) {
   m.def(name, &train<Real>, "target"_a, "program"_a, "layers"_a, "tensors"_a,
         "rates"_a.none(), "x"_a.noconvert(), "y"_a.noconvert(), "sample_weight"_a.none(),
+        "held_out_x"_a.none(), "held_out_y"_a.none(), "held_out_share"_a.none(),
         "start"_a.noconvert(), "order_kind"_a, "order"_a.none(),
         "order_seed"_a, "first_replicate"_a, "end"_a.noconvert(), "squared_error"_a.noconvert(),
         "diverged_at"_a.noconvert(), "epochs_done"_a.noconvert(), "history"_a.none(), "snapshots"_a.none(), "snapshot_every"_a,
@@ -372,6 +381,9 @@ NB_MODULE(_lanes, m) {
       .def_rw("stop_restores", &Program::stop_restores)
       .def_rw("stop_has_baseline", &Program::stop_has_baseline)
       .def_rw("stop_baseline", &Program::stop_baseline)
+      .def_rw("watch_held_out", &Program::watch_held_out)
+      .def_rw("stop_held_out", &Program::stop_held_out)
+      .def_rw("held_out_score", &Program::held_out_score)
       .def_rw("input_dropout", &Program::input_dropout)
       .def_rw("dropout_seed", &Program::dropout_seed)
       .def_rw("batch_size", &Program::batch_size)

@@ -84,6 +84,17 @@ class Passes {
     return buffers_[last_].output;
   }
 
+  // The sum of the losses of predictions, over samples and outputs.
+  template <class Rows>
+  V loss_of(const V* prediction, const Rows& y, int samples) {
+    return loss_slopes(y, nullptr, broadcast<Real>(Real(1)), samples, prediction, delta_);
+  }
+
+  // What that sum is multiplied by where it is over so many samples.
+  double share_of_loss(std::int64_t samples) const {
+    return reduction_.share_of_value(double(samples));
+  }
+
  private:
   struct Buffers {
     V* output = nullptr;    // (samples, units), after activation and dropout

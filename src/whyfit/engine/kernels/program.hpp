@@ -118,6 +118,8 @@ struct Program {
   bool stop_restores = false;
   bool stop_has_baseline = false;
   double stop_baseline = 0.0;
+  bool watch_held_out = false, stop_held_out = false;  // the loss of held-out samples is looked at
+  bool held_out_score = false;  // or rather minus the mean R^2 of the outputs there
 
   double input_dropout = 0.0;
   std::uint64_t dropout_seed = 0;
@@ -139,6 +141,10 @@ struct Task {
   const Real* y = nullptr;  // (samples, outputs)
   const Real* sample_weight = nullptr;  // (samples) or null
   std::int64_t samples = 0;
+  const Real* held_out_x = nullptr;  // (held_out, inputs) or null
+  const Real* held_out_y = nullptr;  // (held_out, outputs)
+  const double* held_out_share = nullptr;  // (outputs) factor of the squared errors, for the score
+  std::int64_t held_out = 0;
 
   Order order_kind = Order::given;
   const std::int32_t* order = nullptr;  // (epochs, samples) or null

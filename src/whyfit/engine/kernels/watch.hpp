@@ -1,5 +1,5 @@
-// What follows from a lane's loss at the end of an epoch: a lower learning rate, the best weights so far,
-// the end of training.
+// What follows from a lane's loss at the end of an epoch, on the data or on held-out samples: a lower
+// learning rate, the best weights so far, the end of training.
 //
 // Formulas: keras/src/callbacks/{reduce_lr_on_plateau,early_stopping,monitor_callback}.py;
 // torch/optim/lr_scheduler.py, ReduceLROnPlateau; sklearn/neural_network/_multilayer_perceptron.py,
@@ -14,7 +14,9 @@ namespace WHYFIT_TARGET {
 
 class Watcher {
  public:
-  enum class Verdict : int { go_on, best_so_far, stop };
+  struct Verdict {
+    bool best_so_far = false, stop = false;
+  };
 
   Watcher(const Program& program) : program_(program) {
     for (Lane& lane : lanes_) lane.rate = program.learning_rate;
@@ -23,20 +25,23 @@ class Watcher {
 
   bool watches_rate() const { return program_.watch != Watch::none; }
   bool watches() const { return watches_rate() || program_.stop != Stop::none; }
+  bool watches_held_out() const { return program_.watch_held_out || program_.stop_held_out; }
   const double* rates() const { return rates_; }
 
-  Verdict note(int number, int epoch, double loss) {
+  Verdict note(int number, int epoch, double loss, double held_out) {
     Lane& lane = lanes_[number];
+    const double of_rate = program_.watch_held_out ? held_out : loss;
+    const double of_stop = program_.stop_held_out ? held_out : loss;
     switch (program_.watch) {
-      case Watch::plateau_of_keras: plateau_of_keras(lane, loss); break;
-      case Watch::plateau_of_torch: plateau_of_torch(lane, loss); break;
+      case Watch::plateau_of_keras: plateau_of_keras(lane, of_rate); break;
+      case Watch::plateau_of_torch: plateau_of_torch(lane, of_rate); break;
       default: break;
     }
-    Verdict verdict = Verdict::go_on;
+    Verdict verdict;
     if (program_.watch == Watch::adaptive || program_.stop == Stop::sklearn)
-      verdict = of_sklearn(lane, loss);
+      verdict = of_sklearn(lane, of_stop);
     else if (program_.stop == Stop::keras)
-      verdict = of_keras(lane, epoch, loss);
+      verdict = of_keras(lane, epoch, of_stop);
     rates_[number] = lane.rate;
     return verdict;
   }
@@ -91,7 +96,7 @@ class Watcher {
   }
 
   Verdict of_keras(Lane& lane, int epoch, double loss) const {
-    if (epoch < program_.stop_from_epoch) return Verdict::go_on;
+    if (epoch < program_.stop_from_epoch) return {};
     ++lane.stop_wait;
     if (!lane.stop_has_best || loss + program_.stop_threshold < lane.stop_best) {
       lane.stop_best = loss;
@@ -99,10 +104,9 @@ class Watcher {
       if (!program_.stop_has_baseline ||
           loss + program_.stop_threshold < program_.stop_baseline)
         lane.stop_wait = 0;
-      return Verdict::best_so_far;
+      return {.best_so_far = true};
     }
-    bool over = lane.stop_wait >= program_.stop_patience && epoch > 0;
-    return over ? Verdict::stop : Verdict::go_on;
+    return {.stop = lane.stop_wait >= program_.stop_patience && epoch > 0};
   }
 
   Verdict of_sklearn(Lane& lane, double loss) const {
@@ -114,15 +118,17 @@ class Watcher {
       ++lane.wait;
     else
       lane.wait = 0;
-    if (!lane.has_best || loss < lane.best) {
+    Verdict verdict{.best_so_far = !lane.has_best || loss < lane.best};
+    if (verdict.best_so_far) {
       lane.best = loss;
       lane.has_best = loss == loss;
     }
-    if (lane.wait <= patience) return Verdict::go_on;
-    if (!adaptive || lane.rate <= 1e-6) return Verdict::stop;
+    if (lane.wait <= patience) return verdict;
+    verdict.stop = !adaptive || lane.rate <= 1e-6;
+    if (verdict.stop) return verdict;
     lane.rate /= 5.0;
     lane.wait = 0;
-    return Verdict::go_on;
+    return verdict;
   }
 
   const Program& program_;

@@ -14,6 +14,7 @@ from whyfit.engine import lanes
 from whyfit.engine.initializers import draw
 from whyfit.errors import Interrupted
 from whyfit.measure.activity import few_samples, live_units
+from whyfit.records.fit import Fit, HeldOut
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -28,15 +29,25 @@ class Data:
     x: Array
     y: Array
     digest: bytes
+    held_out: HeldOut | None = None
 
     @classmethod
-    def of(cls, x: Array, y: Array) -> Data:
+    def of(cls, x: Array, y: Array, held_out: HeldOut | None = None) -> Data:
         """As the engine takes them: float64, two-dimensional."""
         x, y = (np.ascontiguousarray(each, dtype=np.float64) for each in (x, y))
-        found = hashlib.sha256(repr((x.shape, y.shape)).encode())
-        found.update(x.tobytes())
-        found.update(y.tobytes())
-        return cls(x, y, found.digest())
+        parts = [x, y]
+        if held_out is not None:
+            parts += [np.ascontiguousarray(each, float) for each in (held_out.x, held_out.y)]
+            held_out = HeldOut(*parts[2:])
+        found = hashlib.sha256(repr(tuple(each.shape for each in parts)).encode())
+        for each in parts:
+            found.update(each.tobytes())
+        return cls(x, y, found.digest(), held_out)
+
+    @classmethod
+    def of_fit(cls, fit: Fit) -> Data:
+        """The samples of a fit."""
+        return cls.of(fit.x, fit.y, fit.held_out)
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ def train_block(block: Block, data: Data, cancelled: Callable[[], bool]) -> Arra
         data.x,
         data.y,
         starts,
+        held_out=data.held_out,
         order=lanes.Order(block.order, seed=block.seed),
         first_replicate=block.first,
         precision=PRECISION,

@@ -1,0 +1,148 @@
+"""Trainings that go by samples they do not learn from: captured, trained again, and patched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from whyfit.adapters import capture
+from whyfit.adapters._adapter import Session
+from whyfit.adapters.capture import load_script
+from whyfit.adapters.patch import patch, unified_diff
+from whyfit.diagnosing import Options, diagnose_fit, why_not_studied
+from whyfit.engine import lanes
+from whyfit.fast import EngineSubstitute
+from whyfit.measure.evidence import gather
+from whyfit.records.finding import Change
+from whyfit.records.fit import Fit
+from whyfit.records.recipe import flatten
+from whyfit.records.study import arm
+from whyfit.study.replay import replay
+from whyfit.study.workers.block import Data
+
+pytestmark = pytest.mark.framework
+
+KERAS = """
+import numpy as np
+import keras
+from keras.callbacks import EarlyStopping
+keras.utils.set_random_seed(3)
+x = np.random.default_rng(0).uniform(-3, 3, 200)
+y = np.sin(2 * x)
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(12, activation="tanh"),
+                          keras.layers.Dense(1)])
+model.compile(optimizer=keras.optimizers.Adam(0.02), loss="mse")
+stop = EarlyStopping(patience=2, restore_best_weights=True)
+model.fit(x, y, {validation}, epochs=60, verbose=0, callbacks=[stop])
+"""
+SPLIT, GIVEN = "validation_split=0.25", "validation_data=(x[:30], y[:30])"
+
+SKLEARN = """
+import numpy as np
+from sklearn.neural_network import MLPRegressor
+x = np.random.default_rng(0).uniform(-3, 3, (200, 1))
+net = MLPRegressor(hidden_layer_sizes=(12,), early_stopping=True,
+                   learning_rate_init=0.02, n_iter_no_change=3, random_state=1, max_iter=300)
+net.fit(x, np.sin(2 * x[:, 0]))
+"""
+
+
+def captured(folder: Path, source: str, *, fast: bool = False) -> Fit:
+    script = folder / "script.py"
+    script.write_text(source)
+    session = Session(substitute=EngineSubstitute() if fast else None, strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's of the last epoch
+        (fit,) = capture.run(load_script(str(script), []), session).fits
+    return fit
+
+
+@pytest.mark.parametrize("validation", [SPLIT, GIVEN])
+def test_keras(tmp_path: Path, validation: str):
+    fit = captured(tmp_path, KERAS.format(validation=validation))
+    assert fit.unsupported is None
+    assert fit.held_out is not None
+    assert (len(fit.x), len(fit.held_out.x)) == ((150, 50) if validation == SPLIT else (200, 30))
+    assert fit.epochs_done < 60, "nothing was stopped"
+    assert replay(fit, 0).status == "reproduced"
+
+
+def test_keras_without_shuffling_stops_where_the_engine_does(tmp_path: Path):
+    source = KERAS.format(validation=SPLIT).replace("verbose=0", "shuffle=False, verbose=0")
+    fit = captured(tmp_path, source)
+    assert fit.recipe is not None
+    assert fit.start is not None
+    assert fit.end is not None
+    trained = lanes.train(fit.recipe, fit.x, fit.y, flatten(fit.start)[None], held_out=fit.held_out)
+    assert trained.epochs_done[0] == fit.epochs_done
+    assert trained.weights[0] == pytest.approx(flatten(fit.end), rel=1e-3, abs=1e-4)
+
+
+def test_keras_trained_fast_stops_too(tmp_path: Path):
+    fit = captured(tmp_path, KERAS.format(validation=SPLIT), fast=True)
+    assert fit.engine_trained
+    assert fit.epochs_done < 60
+    assert len(fit.history["val_loss"]) == fit.epochs_done
+
+
+def test_scikit_learn(tmp_path: Path):
+    fit = captured(tmp_path, SKLEARN)
+    assert fit.unsupported is None
+    assert fit.held_out is not None
+    assert (len(fit.x), len(fit.held_out.x)) == (180, 20)
+    assert fit.recipe is not None
+    assert fit.recipe.batch_size == 180
+    assert fit.epochs_done < 300, "nothing was stopped"
+    assert replay(fit, 0).status == "reproduced"
+
+
+def test_what_cannot_be_gone_by_is_told(tmp_path: Path):
+    source = KERAS.format(validation=f"{SPLIT}, validation_freq=2")
+    fit = captured(tmp_path, source)
+    assert fit.unsupported is not None
+    assert "validation_freq" in fit.unsupported
+    lost = replace(captured(tmp_path, KERAS.format(validation=SPLIT)), held_out=None)
+    assert "held out" in (why_not_studied(gather(lost), Options()) or "")
+
+
+def test_the_held_out_samples_tell_data_apart(tmp_path: Path):
+    fit = captured(tmp_path, KERAS.format(validation=SPLIT))
+    assert fit.held_out is not None
+    other = replace(fit, held_out=replace(fit.held_out, y=fit.held_out.y + 1.0))
+    assert Data.of_fit(fit).digest != Data.of_fit(other).digest
+    assert Data.of_fit(fit).digest != Data.of(fit.x, fit.y).digest
+
+
+def test_a_study_of_a_training_that_is_stopped_too_early(tmp_path: Path):
+    source = KERAS.format(validation=SPLIT).replace("Adam(0.02)", "Adam(0.005)")
+    said = diagnose_fit(captured(tmp_path, source), Options())
+    assert said.study is not None
+    (cause,) = [each for each in said.study.causes if each.slug == "training-too-short"]
+    assert cause.status == "confirmed", cause.sentence
+    (finding,) = [each for each in said.findings if each.rule == "training-too-short"]
+    assert "on the held-out samples" in finding.message
+
+
+@pytest.mark.parametrize("source", [KERAS.format(validation=SPLIT), SKLEARN])
+def test_the_patch_trains_to_the_end(tmp_path: Path, source: str):
+    fit = captured(tmp_path, source)
+    change = arm(Change("early_stopping", "none"))
+    made = patch(source, str(tmp_path / "script.py"), fit, change)
+    assert made.source is not None
+    (tmp_path / "patched").mkdir()
+    again = captured(tmp_path / "patched", made.source)
+    assert again.recipe is not None
+    assert again.epochs_done == again.recipe.epochs
+    assert again.held_out is None
+    assert np.isfinite(again.unexplained_variance)
+    diff = unified_diff(source, made.source, "script.py")
+    assert (
+        sum(line.startswith("-") for line in diff.splitlines()) <= 3
+    )  # the head, at most two lines
+    subprocess.run([sys.executable, "-c", made.source], check=True, capture_output=True)
