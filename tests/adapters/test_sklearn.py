@@ -95,7 +95,6 @@ for epoch in range(6):
 
 REFUSED = {
     "MLPRegressor(solver='lbfgs', max_iter=9).fit(x, y)": "solver lbfgs",
-    "MLPRegressor(early_stopping=True, max_iter=9).fit(x, y)": "by a validation score",
     "m = MLPRegressor(max_iter=3, warm_start=True).fit(x, y); m.fit(x, y)": "warm_start",
     "m = MLPRegressor(max_iter=3, warm_start=True).fit(x, y); m.fit(x[:9], y[:9])": "trained before",
     "m = MLPRegressor(random_state=1); [m.partial_fit(x, y) for _ in range(4)]": "one order",

@@ -15,7 +15,8 @@ import wrapt
 
 from whyfit.adapters import keras_recipe
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.keras_recorder import KerasRecorder, is_array
+from whyfit.adapters.keras_data import is_array
+from whyfit.adapters.keras_recorder import KerasRecorder
 from whyfit.adapters.places import calling_place
 from whyfit.adapters.watching import Watch, guarded, seed_wrapper
 from whyfit.records.fit import Place

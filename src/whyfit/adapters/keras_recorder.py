@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from whyfit.adapters import keras_graph, keras_rates, keras_recipe
 from whyfit.adapters._adapter import Session, Substitute
+from whyfit.adapters.keras_continued import joined, one_training
+from whyfit.adapters.keras_data import Taken, held_out_of, taken
+from whyfit.adapters.keras_fast import history_of, metrics_of, unflat
 from whyfit.adapters.sklearn import same_scaler, scaler_of
 from whyfit.adapters.watching import guarded
 from whyfit.errors import Unsupported
@@ -44,12 +47,8 @@ class KerasRecorder:
     model: Any
     given: dict[str, Any]
     place: Place | None
-    ready: bool = False
     reason: str | None = None
-    x: Array = field(default_factory=lambda: np.zeros((0, 1)))
-    y: Array = field(default_factory=lambda: np.zeros((0, 1)))
-    x_shape: tuple[int, ...] = ()
-    y_shape: tuple[int, ...] = ()
+    data: Taken = field(default_factory=Taken)
     network: Any = None
     recipe: Recipe | None = None
     start: Array | None = None
@@ -63,52 +62,19 @@ class KerasRecorder:
     complete: bool = False
     warnings: tuple[str, ...] = ()
     engine_trained: bool = False
-    validation: Any = None
     held_out: HeldOut | None = None
 
     # ---- before training ----
 
+    @property
+    def ready(self) -> bool:
+        """Whether there are data to tell of."""
+        return self.data.ready
+
     def take_data(self) -> None:
         """Copy x and y as Keras will train on them; say why not where that is impossible."""
-        x, y = self.given.get("x"), self.given.get("y")
-        if x is None or y is None or not is_array(x) or not is_array(y):
-            self.reason = (
-                f"data of type {type(x).__name__} is not supported; pass x and y to fit as arrays"
-            )
-            return
-        x, y = np.asarray(x), np.asarray(y)
-        for name, data in (("x", x), ("y", y)):
-            if not (np.issubdtype(data.dtype, np.number) or data.dtype == bool):
-                self.reason = f"{name} of type {data.dtype} is not supported"
-                return
-        self.x_shape, self.y_shape = x.shape, y.shape
-        if len(x) == 0 or len(x) != len(y):
-            self.reason = f"x has {len(x)} samples and y has {len(y)}"
-            return
-        share = float(self.given.get("validation_split") or 0.0)
-        if share and self.given.get("validation_data") is None:
-            kept = int(np.floor(len(x) * (1.0 - share)))
-            self.validation = (x[kept:], y[kept:])
-            x, y = x[:kept], y[:kept]
-        self.x = np.array(x, dtype=np.float64).reshape(len(x), -1)
-        self.y = np.array(y, dtype=np.float64).reshape(len(y), -1)
-        self.ready = True
-        for name in ("sample_weight", "class_weight", "steps_per_epoch"):
-            if self.given.get(name) is not None:
-                self.reason = self.reason or f"{name} is not supported"
-        if len(x.shape) > 2:
-            self.reason = self.reason or f"x of shape {self.x_shape} is not supported"
-        for name, data in (("x", self.x), ("y", self.y)):
-            bad = int(np.sum(~np.isfinite(data)))
-            if bad:
-                what = (
-                    "value that is not a finite number"
-                    if bad == 1
-                    else ("values that are not finite numbers")
-                )
-                self.reason = f"{name} holds {bad} {what}; remove or fill them before fit"
-            if bad == data.size:
-                self.ready = False
+        self.data = taken(self.given)
+        self.reason = self.data.reason
 
     def begin(self) -> None:
         """Read recipe and start weights, before the first step."""
@@ -129,7 +95,7 @@ class KerasRecorder:
         last = self.adapter.last.get(id(self.model))
         if last is not None and last.model is self.model and last.network is not None:
             return last.network
-        return keras_graph.network_of(self.model, self.x.shape[1])
+        return keras_graph.network_of(self.model, self.data.x.shape[1])
 
     def _recipe(self) -> Recipe:
         if int(np.asarray(self.model.optimizer.iterations)) > 0 and self._continued() is None:
@@ -137,9 +103,6 @@ class KerasRecorder:
         if self.given.get("shuffle") not in (True, False):
             self.reason = f"shuffle={self.given.get('shuffle')!r} is not supported"
         callbacks = self.given.get("callbacks")
-        validation = self.given.get("validation_data")
-        if validation is not None:
-            self.validation = validation
         recipe, reason = keras_recipe.recipe_of(
             self.model,
             self.network,
@@ -147,44 +110,23 @@ class KerasRecorder:
             epochs=int(self.given["epochs"]) - int(self.given.get("initial_epoch") or 0),
             shuffle=bool(self.given["shuffle"]),
             callbacks=callbacks if isinstance(callbacks, (list, tuple)) else [],
-            validated=self.validation is not None,
+            validated=self.data.validation is not None,
         )
-        if recipe.layers[-1].units != self.y.shape[1]:
-            self.output_shape = (len(self.x), recipe.layers[-1].units)
+        if recipe.layers[-1].units != self.data.y.shape[1]:
+            self.output_shape = (len(self.data.x), recipe.layers[-1].units)
             raise Unsupported(
-                f"{recipe.layers[-1].units} outputs for targets of width {self.y.shape[1]} "
+                f"{recipe.layers[-1].units} outputs for targets of width {self.data.y.shape[1]} "
                 "is not supported"
             )
-        if recipe.inputs != self.x.shape[1]:
-            raise Unsupported(f"x of shape {self.x_shape} is not supported")
+        if recipe.inputs != self.data.x.shape[1]:
+            raise Unsupported(f"x of shape {self.data.x_shape} is not supported")
         self.reason = self.reason or reason
         if recipe.watches_held_out:
             try:
-                self.held_out = self._held_out()
+                self.held_out = held_out_of(self.given, self.data)
             except Unsupported as unsupported:
                 self.reason = self.reason or str(unsupported)
         return recipe
-
-    def _held_out(self) -> HeldOut:
-        """The validation data as arrays. Raises Unsupported where the engine could not go by them."""
-        parts = self.validation
-        if not isinstance(parts, (list, tuple)) or not all(is_array(each) for each in parts[:2]):
-            kind = type(parts).__name__
-            raise Unsupported(
-                f"validation_data of type {kind}, by which training goes, is not supported"
-            )
-        if len(parts) > 2 and parts[2] is not None:
-            raise Unsupported("weighted validation data, by which training goes, are not supported")
-        for name, usual in (("validation_freq", 1), ("validation_steps", None)):
-            if self.given.get(name, usual) != usual:
-                raise Unsupported(f"{name} beside callbacks that watch val_loss is not supported")
-        x, y = (np.array(each, dtype=np.float64).reshape(len(each), -1) for each in parts[:2])
-        widths = (x.shape[1], y.shape[1])
-        if widths != (self.x.shape[1], self.y.shape[1]) or len(x) != len(y) or not len(x):
-            raise Unsupported(
-                f"validation data of shapes {x.shape} and {y.shape} are not supported"
-            )
-        return HeldOut(x, y)
 
     def _continued(self) -> KerasRecorder | None:
         """The recorder of an earlier fit that this one simply goes on with."""
@@ -192,8 +134,8 @@ class KerasRecorder:
         if last is None or last.recipe is None or last.model is not self.model:
             return None
         same = (
-            np.array_equal(last.x, self.x)
-            and np.array_equal(last.y, self.y)
+            np.array_equal(last.data.x, self.data.x)
+            and np.array_equal(last.data.y, self.data.y)
             and last.given.get("batch_size") == self.given.get("batch_size")
             and len(self.session.fits) > 0
         )
@@ -257,7 +199,7 @@ class KerasRecorder:
         """
         if self.ready and not self.reason:
             if not self.model.built:
-                self.model.build((None, self.x.shape[1]))
+                self.model.build((None, self.data.x.shape[1]))
             self.begin()
         recipe = self.recipe
         reason = self.reason or (substitute.why_not(recipe) if recipe else "it was not captured")
@@ -270,14 +212,14 @@ class KerasRecorder:
         seed = int(np.random.randint(2**31))
         trained = substitute.train(
             recipe,
-            self.x,
-            self.y,
+            self.data.x,
+            self.data.y,
             self.start,
             seed=seed,
             every=self.every,
             held_out=self.held_out,
         )
-        self.network.set_weights(_unflat(trained.end, self.network.get_weights()))
+        self.network.set_weights(unflat(trained.end, self.network.get_weights()))
         self.epochs_done = len(trained.losses)
         self.recorded += [
             _Recorded((at + 1) * self.every, row.astype(np.float64))
@@ -285,7 +227,9 @@ class KerasRecorder:
         ]
         self.complete = True
         self.history = {"loss": [float(value) for value in trained.losses]}
-        self._add_metrics(recipe, trained.snapshots)
+        if len(trained.snapshots) == self.epochs_done:
+            names = self._metric_names()
+            self.history |= metrics_of(recipe, self.data, trained.snapshots, names)
         self.engine_trained = True
         line = self.place.line if self.place else "?"
         self.session.say(
@@ -293,46 +237,7 @@ class KerasRecorder:
             f"{time.monotonic() - began:.2f} s in place of Keras (line {line})"
         )
         self.finish()
-        return self._keras_history(recipe)
-
-    def _keras_history(self, recipe: Recipe) -> Any:
-        import keras
-
-        history = keras.callbacks.History()
-        history.set_model(self.model)
-        history.set_params({"epochs": recipe.epochs, "verbose": 0})
-        history.epoch = list(range(self.epochs_done))
-        history.history = {name: list(values) for name, values in self.history.items()}
-        self.model.history = history
-        return history
-
-    def _add_metrics(self, recipe: Recipe, snapshots: Array) -> None:
-        """Fill the metrics the script compiled where they are plain errors, at each epoch's end.
-
-        Keras averages a metric over the batches of the epoch while the weights move; here it is
-        taken at the epoch's end, over all data.
-        """
-        formulas = {
-            "mae": lambda error: np.mean(np.abs(error)),
-            "mean_absolute_error": lambda error: np.mean(np.abs(error)),
-            "mse": lambda error: np.mean(error**2),
-            "mean_squared_error": lambda error: np.mean(error**2),
-        }
-        sets = [("", self.x, self.y, [name for name in self._metric_names() if name in formulas])]
-        validation = self.validation
-        if validation is not None and len(validation) >= 2 and recipe.loss in formulas:
-            x, y = (
-                np.asarray(each, dtype=np.float64).reshape(len(each), -1) for each in validation[:2]
-            )
-            sets.append(("val_", x, y, [recipe.loss, *sets[0][3]]))
-        if len(snapshots) != self.epochs_done:
-            return
-        networks = [recipe.network(row.astype(np.float64)) for row in snapshots]
-        for prefix, x, y, names in sets:
-            errors = [network(x) - y for network in networks] if names else []
-            for at, name in enumerate(names):
-                label = "val_loss" if prefix and at == 0 else prefix + name
-                self.history[label] = [float(formulas[name](error)) for error in errors]
+        return history_of(self.model, recipe, self.history)
 
     def _metric_names(self) -> list[str]:
         compiled = self.model._compile_metrics
@@ -352,12 +257,12 @@ class KerasRecorder:
         self._cut_to_last_epoch()
         self._with_rates()
         continued = self._continued()
-        if continued is not None and not _one_training(continued.recipe, self.recipe):
+        if continued is not None and not one_training(continued.recipe, self.recipe):
             continued = None
             self.reason = self.reason or "a model that was trained before this fit is not supported"
         fit = self._fit()
         if continued is not None:
-            fit = _joined(self.session.fits.pop(), fit)
+            fit = joined(self.session.fits.pop(), fit)
         self.session.fits.append(fit)
         self.adapter.last[id(self.model)] = self
         self.adapter.number[id(self.model)] = len(self.session.fits) - 1
@@ -381,7 +286,7 @@ class KerasRecorder:
         if recipe is not None and self.start is not None:
             start = recipe.network(self.start)
             end = recipe.network(self._end_weights())
-            predictions = end(self.x)
+            predictions = end(self.data.x)
         elif self.epochs_done:
             predictions = self._model_predictions()
         scaled_x = scaler_of(self.session, np.asarray(self.given["x"]), "input_scaler")
@@ -394,10 +299,10 @@ class KerasRecorder:
         return Fit(
             framework="keras",
             place=self.place or Place("<unknown>", 0),
-            x=self.x,
-            y=self.y,
-            x_shape=self.x_shape,
-            y_shape=self.y_shape,
+            x=self.data.x,
+            y=self.data.y,
+            x_shape=self.data.x_shape,
+            y_shape=self.data.y_shape,
             recipe=recipe,
             unsupported=self.reason,
             start=start,
@@ -438,12 +343,12 @@ class KerasRecorder:
 
     def _model_predictions(self) -> Array | None:
         try:
-            given = np.asarray(self.given["x"])[: len(self.x)]
+            given = np.asarray(self.given["x"])[: len(self.data.x)]
             output = np.asarray(self.model.predict(given, verbose=0), dtype=np.float64)
         except Exception:  # a network of the person's own making may not predict what it trained on
             return None
         output = output.reshape(len(output), -1)
-        return output if output.shape == self.y.shape else None
+        return output if output.shape == self.data.y.shape else None
 
     def _seeds_weights(self) -> bool:
         if any(call.function in SEEDING_WEIGHTS for call in self.session.seeds):
@@ -475,54 +380,6 @@ class KerasRecorder:
                 if place := created.get(id(layer)):
                     calls.append(Call("activation", place, index))
         return calls
-
-
-def _one_training(first: Recipe | None, second: Recipe | None) -> bool:
-    """Whether two calls of fit amount to one longer one: callbacks begin anew in each call."""
-    if first is None or second is None:
-        return False
-    steered = second.early_stopping or (second.schedule and second.schedule.per == "epoch")
-    return not steered and replace(first, epochs=1) == replace(second, epochs=1)
-
-
-def _joined(first: Fit, second: Fit) -> Fit:
-    """Two calls of fit on one model and the same data, as the one training they amount to."""
-    if first.recipe is None or second.recipe is None:
-        return second
-    history = {
-        name: (*first.history.get(name, ()), *values) for name, values in second.history.items()
-    }
-    weights = second.weight_history
-    if first.weight_history is not None and weights is not None:
-        weights = WeightHistory(
-            np.concatenate([first.weight_history.epochs, weights.epochs[1:] + first.epochs_done]),
-            np.concatenate([first.weight_history.weights, weights.weights[1:]]),
-        )
-    return replace(
-        second,
-        recipe=replace(second.recipe, epochs=first.recipe.epochs + second.recipe.epochs),
-        start=first.start,
-        weight_history=weights,
-        history=history,
-        epochs_done=first.epochs_done + second.epochs_done,
-    )
-
-
-def _unflat(row: Array, like: list[Array]) -> list[Array]:
-    weights, at = [], 0
-    for each in like:
-        weights.append(row[at : at + each.size].reshape(each.shape))
-        at += each.size
-    return weights
-
-
-def is_array(data: Any) -> bool:
-    """Numpy arrays, lists of numbers, and tensors that turn into arrays; not data sets or dicts."""
-    if isinstance(data, np.ndarray):
-        return True
-    if isinstance(data, (list, tuple)):
-        return not data or not hasattr(data[0], "shape") or np.ndim(data[0]) == 0
-    return hasattr(data, "__array__") and hasattr(data, "shape")
 
 
 def _summary(model: Any) -> str:
