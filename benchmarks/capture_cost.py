@@ -8,6 +8,7 @@ The networks and data are those of the starting case, over fewer epochs.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 import warnings
@@ -132,6 +133,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()
     globals()["EPOCHS"] = options.epochs
+    os.environ.setdefault("KERAS_BACKEND", "jax")
     trainings = {
         "keras": keras_fit,
         "torch, slices": lambda: torch_loop("slices"),

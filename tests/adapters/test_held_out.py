@@ -73,6 +73,16 @@ def test_keras(tmp_path: Path, validation: str):
     assert replay(fit, 0).status == "reproduced"
 
 
+@pytest.mark.parametrize("callbacks", ["stop", "[[stop]]", "(stop,)"])
+def test_callbacks_in_every_form_that_keras_takes(tmp_path: Path, callbacks: str):
+    source = KERAS.format(validation=SPLIT).replace("callbacks=[stop]", f"callbacks={callbacks}")
+    fit = captured(tmp_path, source)
+    assert fit.unsupported is None
+    assert fit.recipe is not None
+    assert fit.recipe.early_stopping is not None
+    assert replay(fit, 0).status == "reproduced"
+
+
 def test_keras_without_shuffling_stops_where_the_engine_does(tmp_path: Path):
     source = KERAS.format(validation=SPLIT).replace("verbose=0", "shuffle=False, verbose=0")
     fit = captured(tmp_path, source)

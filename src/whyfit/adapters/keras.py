@@ -146,7 +146,7 @@ class KerasAdapter:
             if done is not None:
                 return done
         callbacks = given.get("callbacks")
-        if recorder.ready and not hasattr(callbacks, "on_train_begin"):
+        if recorder.ready and not hasattr(callbacks, "callbacks"):  # a CallbackList is the person's
             listed = [] if callbacks is None else callbacks
             listed = list(listed) if isinstance(listed, (list, tuple)) else [listed]
             given["callbacks"] = [*listed, recorder.callback()]

@@ -102,14 +102,13 @@ class KerasRecorder:
             self.reason = "a model that was trained before this fit is not supported"
         if self.given.get("shuffle") not in (True, False):
             self.reason = f"shuffle={self.given.get('shuffle')!r} is not supported"
-        callbacks = self.given.get("callbacks")
         recipe, reason = keras_recipe.recipe_of(
             self.model,
             self.network,
             batch_size=int(self.given.get("batch_size") or 32),
             epochs=int(self.given["epochs"]) - int(self.given.get("initial_epoch") or 0),
             shuffle=bool(self.given["shuffle"]),
-            callbacks=callbacks if isinstance(callbacks, (list, tuple)) else [],
+            callbacks=self._callbacks(),
             validated=self.data.validation is not None,
         )
         if recipe.layers[-1].units != self.data.y.shape[1]:
@@ -163,9 +162,14 @@ class KerasRecorder:
 
     def steering(self) -> Any:
         """The LearningRateScheduler among the callbacks, or None."""
-        callbacks = self.given.get("callbacks")
-        listed = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-        return next((each for each in listed if keras_rates.is_scheduler(each)), None)
+        return next((each for each in self._callbacks() if keras_rates.is_scheduler(each)), None)
+
+    def _callbacks(self) -> list[Any]:
+        """The callbacks of the call; one alone, a nested list or a CallbackList will do for Keras."""
+        import keras
+
+        given = self.given.get("callbacks")
+        return keras.tree.flatten(getattr(given, "callbacks", given) if given is not None else [])
 
     def note_rate(self) -> None:
         """Note the learning rate of the epoch that begins."""

@@ -12,6 +12,7 @@ import functools
 import gc
 import inspect
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -85,6 +86,8 @@ class TorchAdapter:
         self._active = False
         self._session = Session()
         self._handles: list[Any] = []
+        self._before: Any = None
+        self._look_before: Callable[[], Any] = lambda: None
         self._module_handle: Any = None
         self.places = Places()
         self._drawn = Draws()
@@ -125,7 +128,7 @@ class TorchAdapter:
     def remove(self) -> None:
         """Hand the fits over and put PyTorch back."""
         self._active = False
-        for handle in (*self._handles, self._module_handle):
+        for handle in (*self._handles, self._before, self._module_handle):
             if handle is not None:
                 handle.remove()
         self._handles.clear()
@@ -182,10 +185,9 @@ class TorchAdapter:
         wrap(torch.nn.Module, "load_state_dict", self._on_load)
         wrap(DataLoader, "__init__", self._on_create)
         wrap(DataLoader, "__iter__", self._on_iterate)
-        self._handles = [
-            register_optimizer_step_pre_hook(self._before_step),
-            register_optimizer_step_post_hook(self._after_step),
-        ]
+        self._look_before = lambda: register_optimizer_step_pre_hook(self._before_step)
+        self._before = self._look_before()
+        self._handles = [register_optimizer_step_post_hook(self._after_step)]
         self._asked.watch(torch, self._watch)
         self._watch_modules()
         if session.midway:  # optimizers may be older than the watch, and no loop by hand
@@ -219,6 +221,8 @@ class TorchAdapter:
             self._made += 1
             self.places.note(instance, calling_place())
             self._watch_modules()
+            if self._before is None:
+                self._before = self._look_before()
 
         self._note("watching an optimizer", note)
         return result
@@ -397,9 +401,6 @@ class TorchAdapter:
             if recorder is None or recorder.optimizer is not optimizer:
                 recorder = self._by_optimizer.get(optimizer) or self._begin(optimizer)
                 self._switch(recorder)
-            rate = optimizer.param_groups[0]["lr"]
-            if rate != recorder.rate:
-                recorder.change_rate(float(rate))
         except Exception as error:
             self._failed("watching a step", error)
 
@@ -434,10 +435,19 @@ class TorchAdapter:
         try:
             recorder = self._current
             if recorder is None or recorder.optimizer is not optimizer:
+                if self._before is None:  # a copy, which no constructor made
+                    self._before = self._look_before()
                 return
             graph = self._graph
+            rate = optimizer.param_groups[0]["lr"]  # which no step changes
+            if rate != recorder.rate:
+                recorder.change_rate(float(rate))
             if recorder.steady and graph is None and self._backwards == 1 and not self._clipped:
                 recorder.after_usual(self._loss)
+                if self._before is not None and self._made == 1:
+                    # Nobody else can step, and a hook that has nothing to do costs a hundredth.
+                    self._before.remove()
+                    self._before = None
                 if recorder.kept is not None:
                     recorder.kept.note()
                 self._backwards = 0
