@@ -627,3 +627,12 @@ for epoch in range(4):
     assert two.unsupported == "a layer's result times a number is not supported"
     assert two.y == pytest.approx(one.y, abs=1e-5)
     assert two.predictions is not None
+
+
+def test_an_optimizer_that_no_constructor_made_is_told(tmp_path: Path):
+    """Its first step is over before it is seen, so that its start weights are unknown."""
+    code = NET + FULL + "import copy\nmodel, opt = copy.deepcopy((model, opt))\n" + FULL
+    first, second = fits(tmp_path, HEAD + code)
+    assert first.unsupported is None
+    assert second.unsupported == "a model that was trained before this fit is not supported"
+    assert second.predictions is not None

@@ -165,7 +165,7 @@ class KerasRecorder:
         return next((each for each in self._callbacks() if keras_rates.is_scheduler(each)), None)
 
     def _callbacks(self) -> list[Any]:
-        """The callbacks of the call; one alone, a nested list or a CallbackList will do for Keras."""
+        """The callbacks of the call; one alone, a tuple or a CallbackList will do for Keras."""
         import keras
 
         given = self.given.get("callbacks")

@@ -97,6 +97,7 @@ class TorchAdapter:
         self._by_optimizer: weakref.WeakKeyDictionary[Any, TorchRecorder] = (
             weakref.WeakKeyDictionary()
         )
+        self._late: weakref.WeakSet[Any] = weakref.WeakSet()
         self._schedulers: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._current: TorchRecorder | None = None
         self._hand = HandWatch(self._recorder, self._recorders.append)
@@ -420,6 +421,7 @@ class TorchAdapter:
         recorder.before_first(
             any(id(p) in trained for group in optimizer.param_groups for p in group["params"])
             or (self._session.midway and bool(optimizer.state))
+            or optimizer in self._late
         )
         if self._session.substitute is not None and not self._said_fast:
             self._said_fast = True
@@ -437,6 +439,7 @@ class TorchAdapter:
             if recorder is None or recorder.optimizer is not optimizer:
                 if self._before is None:  # a copy, which no constructor made
                     self._before = self._look_before()
+                    self._late.add(optimizer)
                 return
             graph = self._graph
             rate = optimizer.param_groups[0]["lr"]  # which no step changes
@@ -444,7 +447,7 @@ class TorchAdapter:
                 recorder.change_rate(float(rate))
             if recorder.steady and graph is None and self._backwards == 1 and not self._clipped:
                 recorder.after_usual(self._loss)
-                if self._before is not None and self._made == 1:
+                if self._before is not None and self._made == 1 and not self._session.midway:
                     # Nobody else can step, and a hook that has nothing to do costs a hundredth.
                     self._before.remove()
                     self._before = None
