@@ -23,6 +23,7 @@ from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import flatten
 from whyfit.records.study import arm
+from whyfit.rules import findings
 from whyfit.study.replay import replay
 from whyfit.study.workers.block import Data
 
@@ -110,6 +111,18 @@ def test_scikit_learn(tmp_path: Path):
     assert fit.recipe.batch_size == 180
     assert fit.epochs_done < 300, "nothing was stopped"
     assert replay(fit, 0).status == "reproduced"
+
+
+def test_samples_that_are_held_out_elsewhere_are_told(tmp_path: Path):
+    """Of data in order, a validation split holds out a stretch of x that is never learned from."""
+    source = KERAS.format(validation=SPLIT).replace(
+        "np.random.default_rng(0).uniform(-3, 3, 200)", "np.linspace(-3, 3, 200)"
+    )
+    for text, told in ((source, True), (KERAS.format(validation=SPLIT), False)):
+        found = {each.rule: each.message for each in findings(gather(captured(tmp_path, text)))}
+        assert "training-too-short" in found
+        said = "100% of which lie outside the data that are learned from"
+        assert (said in found["training-too-short"]) == told
 
 
 def test_what_cannot_be_gone_by_is_told(tmp_path: Path):

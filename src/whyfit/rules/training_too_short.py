@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from whyfit.records.evidence import Evidence, TrainingMeasures
 from whyfit.records.finding import Change, Finding, Measure
+from whyfit.records.fit import Fit
 from whyfit.records.schedule import EarlyStopping
 
 # A fall of 2 percent a tenth, kept up, takes a fifth off the loss in as many epochs again: worth
@@ -26,6 +29,9 @@ FALL = 0.02
 # At Adam's default rate of 0.001 so many steps move a weight by 0.3 at most, less than a customary start
 # gives it in a small layer; scikit-learn's default 200 epochs are 200 steps for up to 200 samples.
 FEW_STEPS = 300
+
+# Most of the held-out samples: their loss then tells of extrapolation, not of the fit.
+MOSTLY = 0.5
 
 # What is tried then, where four times the epochs are not as many.
 ENOUGH_STEPS = 2000
@@ -54,7 +60,7 @@ def check(evidence: Evidence) -> Finding | None:
     if ended_itself and stopping is not None:
         said = (
             f"training ended itself after {fit.epochs_done} of {wanted} epochs, {stopping.patience} "
-            f"of them {_progress(stopping)}; {said}"
+            f"of them {_progress(stopping)}{_elsewhere(fit)}; {said}"
         )
         # More epochs alone would end at the same one.
         remedies = [Change("early_stopping", "none"), Change("learning_rate", "x10")]
@@ -81,3 +87,14 @@ def _progress(stopping: EarlyStopping) -> str:
     least = stopping.min_delta
     said = f"with less than {least:g} of progress" if least > 0.0 else "without progress"
     return said if stopping.monitor == "loss" else f"{said} on the held-out samples"
+
+
+def _elsewhere(fit: Fit) -> str:
+    """Keras holds out the last rows: of data in order of x, a stretch that training never sees."""
+    if fit.held_out is None:
+        return ""
+    low, high = fit.x.min(axis=0), fit.x.max(axis=0)
+    outside = float(np.mean(np.any((fit.held_out.x < low) | (fit.held_out.x > high), axis=1)))
+    if outside <= MOSTLY:
+        return ""
+    return f" ({outside:.0%} of which lie outside the data that are learned from)"
