@@ -17,8 +17,8 @@ from whyfit.study.conduct import StudyOptions
 from whyfit.study.confirm import ConfirmOptions
 
 FOLDER = Path(__file__).resolve().parent.parent / "cases"
-DEVELOPMENT = FOLDER / "development"
-CASES = sorted(path for path in FOLDER.iterdir() if path.is_dir() and path != DEVELOPMENT)
+NO_PAIRS = ("development", "kinds")
+CASES = sorted(path for path in FOLDER.iterdir() if path.is_dir() and path.name not in NO_PAIRS)
 
 BUDGET = 1.0
 """Modelled seconds for a case's study: its networks are small enough for that."""
