@@ -238,7 +238,8 @@ def test_what_is_open_is_not_called_blameless():
     assert study is not None
     scaled = arm_of(Change("target_range", "[-1, 1]"))
     for low, opened in ((0.03, {"target_range"}), (-0.03, set())):
-        helps = Comparison(scaled, BASELINE, 128, 10, 0, 0.08, Interval(low, 0.15), 0.01)
+        shown, deciding = Interval(0.01, 0.13), Interval(low, 0.15)
+        helps = Comparison(scaled, BASELINE, 128, 10, 0, 0.08, shown, deciding, 0.01)
         cause = Cause("target-not-scaled", "undecided", "Undecided.", True, (helps,))
         assert headline.left_open(replace(study, causes=(cause,))) == opened
 

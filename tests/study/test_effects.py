@@ -104,11 +104,12 @@ def test_compare_pairs_replicates():
     assert found.p_value == pytest.approx(0.625)
 
 
-def test_more_comparisons_widen_the_interval():
+def test_more_comparisons_widen_the_deciding_interval():
     with_, without = outcomes([A], [1] * 20 + [0] * 44), outcomes([], [0] * 64)
     one, many = compare(with_, without, 1), compare(with_, without, 20)
-    assert many.interval.low < one.interval.low
-    assert many.interval.high > one.interval.high
+    assert many.interval == one.interval
+    assert many.deciding.low < one.deciding.low < one.interval.low
+    assert many.deciding.high > one.deciding.high > one.interval.high
 
 
 @given(st.lists(st.booleans(), min_size=8 * 32, max_size=8 * 32))

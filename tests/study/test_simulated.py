@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from benchmarks.study_coverage import SCENES, Counts, Scene, count
 
@@ -20,7 +23,18 @@ from tests.study.simulated import (
     statuses,
 )
 from whyfit.records.finding import Change
-from whyfit.records.study import BASELINE, Cause, Comparison, Interval, SufficientSet, arm
+from whyfit.records.study import (
+    BASELINE,
+    Arm,
+    Cause,
+    Comparison,
+    Interval,
+    Outcomes,
+    Study,
+    SufficientSet,
+    arm,
+)
+from whyfit.study.confirm import rank
 from whyfit.study.effects import difference_interval
 from whyfit.study.judging import Judged
 from whyfit.study.plan import make_plan
@@ -49,13 +63,18 @@ def test_intervals_hold_whenever_a_study_stops():
     for scene in (each for each in SCENES if "0.3" in each.name or "0.4" in each.name):
         for seed in range(4):
             count(simulate(scene.rates, scene.suspected, seed), scene, counts)
-    for what in (
-        "interval of an arm with a true rate of 0.05 to 0.95",
-        "interval of a paired difference",
+    for what, least in (
+        (
+            "interval of an arm",
+            0.92,
+        ),  # arms of one study share starts: a few hundred scatter by 1 %
+        ("interval of a paired difference", 0.92),
+        ("deciding interval of an arm", 0.95),
+        ("deciding interval of a paired difference", 0.95),
     ):
         held, of = counts.held[what], counts.all[what]
         assert of > 150
-        assert held >= 0.94 * of
+        assert held >= least * of
 
 
 def test_a_study_of_four_faults_says_which_and_no_more():
@@ -87,9 +106,10 @@ def test_a_small_budget_goes_to_what_works_first():
 
 
 def _cause(name: str, gained: int) -> Cause:
-    interval = difference_interval(gained, 0, 128, 0.9825)
-    comparison = Comparison(arm(CENTRED), BASELINE, 128, gained, 0, gained / 128, interval, 1.0)
-    status = "refuted" if interval.high < 0.1 else "undecided"
+    shown, deciding = (difference_interval(gained, 0, 128, level) for level in (0.95, 0.9825))
+    share = gained / 128
+    comparison = Comparison(arm(CENTRED), BASELINE, 128, gained, 0, share, shown, deciding, 1.0)
+    status = "refuted" if deciding.high < 0.1 else "undecided"
     return Cause(name, status, "No: it takes 0 to 3 of 128.", True, (comparison,))
 
 
@@ -105,7 +125,8 @@ def test_few_refutations_among_many_causes_need_more():
 
 
 def test_what_is_proven_needs_no_correction():
-    comparison = Comparison(arm(HE), BASELINE, 64, 9, 0, 0.1, Interval(0.0, 0.3), 0.2)
+    wide = Interval(0.0, 0.3)
+    comparison = Comparison(arm(HE), BASELINE, 64, 9, 0, 0.1, wide, wide, 0.2)
     proven = Cause("too-few-units", "refuted", "No: proven.", False, (comparison,), proven=True)
     assert without_false_discoveries((proven,)) == (proven,)
 
@@ -135,6 +156,30 @@ def test_a_change_at_the_target_rate_makes_no_verdict_a_toss():
     said = [statuses(each)["learning-rate-too-low"] for each in studies]
     assert "confirmed" not in said
     assert said.count("refuted") >= 7
+
+
+def test_one_failure_in_64_does_not_choose_a_fix():
+    """Eight units and sixteen both lift a set that often fails; the smaller network is offered."""
+    seen = evidence()
+    assert seen.fit.recipe is not None
+    held, eight, sixteen = arm(CENTRED, HE), Change("units", "8"), Change("units", "16")
+
+    def outcomes(changes: Arm, failures: int) -> Outcomes:
+        unexplained = np.where(np.arange(64) < failures, 0.9, 0.01)
+        return Outcomes(changes, "confirmation", unexplained, np.zeros(64), 0.05)
+
+    plan = replace(
+        make_plan(seen, (), seen.fit.recipe, seed=1), levels=(CENTRED, HE, eight, sixteen)
+    )
+    for failures, offered in ((0, eight), (1, eight), (10, sixteen)):
+        trained = (
+            outcomes(held, 16),
+            outcomes(arm(*held, eight), failures),
+            outcomes(arm(*held, sixteen), 0),
+        )
+        works = SufficientSet(held, True, True, speaks=True)
+        study = Study(plan, trained, (works,), (), (), None, None)
+        assert rank(study, seen.fit, seen.fit.recipe) == (held, arm(*held, offered))
 
 
 def test_a_learning_rate_is_tried_in_place_of_an_optimizer_not_beside_it():

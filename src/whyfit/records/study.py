@@ -136,6 +136,8 @@ class Comparison:
     """One arm against another on the same replicates: success rate of `with_` minus `without`.
 
     `gained` replicates succeed only with, `lost` only without; `p_value` is McNemar's exact one.
+    `interval` is the 95 % interval of this difference; `deciding` is the wider one on which verdicts
+    rest: it holds at all looks of the study, and for all comparisons that it is corrected for.
     """
 
     with_: Arm
@@ -145,6 +147,7 @@ class Comparison:
     lost: int
     difference: float
     interval: Interval
+    deciding: Interval
     p_value: float
 
 

@@ -311,12 +311,14 @@ def _around_difference(line: str, partner: str, width: int) -> str:
 def _asked(panel: FitPanel, console: Console) -> None:
     """The arms that were named, and the first against each of the others on the same starts."""
     _arms(panel, console)
+    many = len(panel.asked or ()) > 1
     for each in panel.asked or ():
-        low, high = each.interval
+        (low, high), (lowest, highest) = each.interval, each.deciding_interval
+        together = f"; for all together {lowest:+.2f} to {highest:+.2f}" if many else ""
         _wrapped(
             console,
             f"Paired: {panel.arms[each.with_].label} against {panel.arms[each.without].label}: "
-            f"difference {each.difference:+.2f} (95 % interval {low:+.2f} to {high:+.2f}); of "
+            f"difference {each.difference:+.2f} (95 % interval {low:+.2f} to {high:+.2f}{together}); of "
             f"{each.replicates} starts {each.gained} succeed only with the first, {each.lost} only "
             "with the second",
         )

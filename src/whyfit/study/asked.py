@@ -112,7 +112,7 @@ def compare_arms(
 ) -> tuple[Comparison, ...]:
     """Train each arm from the same fresh starts; the first against each of the others.
 
-    The intervals hold at 95 % for all comparisons together.
+    The deciding intervals hold at 95 % for all comparisons together.
     """
     for each in arms:
         check(laboratory, each)

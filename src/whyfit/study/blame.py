@@ -80,7 +80,7 @@ def _answer(
             f"size is not the limit, {size.bends} units can reach {size.witness:.3g} unexplained; "
         )
     tamed = stays_finite(laboratory, changes)
-    if tamed is not None and not any(each.interval.low > 0.0 for each in tested):
+    if tamed is not None and not any(each.deciding.low > 0.0 for each in tested):
         sentence = f"In part: {phrase(tamed)} keeps the training from diverging, but "
         return answer("helps", sentence + f"{moves(laboratory, tested[0])}.", *tested)
     if all(does_not_help(each) for each in tested):

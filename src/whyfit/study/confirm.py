@@ -25,7 +25,7 @@ from whyfit.records.study import (
     arm,
 )
 from whyfit.study import factors
-from whyfit.study.effects import compare, outcome_interval
+from whyfit.study.effects import compare, deciding_interval
 
 MOST_FIXES = 5
 ROBUST_RATE = 0.95
@@ -78,7 +78,9 @@ def _rate(study: Study, changes: Arm) -> float:
 
 
 def _robust(study: Study, changes: Arm) -> Arm | None:
-    """The set with one more change that clearly lifts it to nearly always."""
+    """The set with one more change that clearly lifts it to nearly always: of those that are not clearly
+    worse than the best, the cheapest. One failure more or less in 64 starts would else choose.
+    """
     base = study.of(changes)
     others = [set(each.changes) for each in study.sets if each.changes != changes]
     larger = [
@@ -90,16 +92,20 @@ def _robust(study: Study, changes: Arm) -> Arm | None:
         and each.rate >= ROBUST_RATE
         and not any(other <= set(each.arm) for other in others)
         and base is not None
-        and compare(each, base).interval.low > 0.0
+        and compare(each, base).deciding.low > 0.0
     ]
-    # The cheapest that does: fewest extra units and epochs come first in the plan.
+    if not larger:
+        return None
+    best = max(larger, key=lambda each: each.rate)
+    as_good = [each for each in larger if compare(best, each).deciding.low <= 0.0]
+    # Fewest extra units and epochs come first in the plan.
     place = {change: at for at, change in enumerate(study.plan.levels)}
 
-    def order(each: Outcomes) -> tuple[float, int]:
+    def order(each: Outcomes) -> int:
         (added,) = set(each.arm) - set(changes)
-        return (-round(each.rate, 2), place.get(added, 99))
+        return place.get(added, 99)
 
-    return min(larger, key=order).arm if larger else None
+    return min(as_good, key=order).arm
 
 
 def make_fix(program: Program | None, fit: Fit, recipe: Recipe, changes: Arm) -> Fix:
@@ -167,7 +173,7 @@ def _status(runs: FrameworkRuns, outcomes: Outcomes) -> FixStatus:
     """
     if runs.successes == 0 or runs.failures:
         return "promising"
-    engine = outcome_interval(outcomes)
+    engine = deciding_interval(outcomes)
     nearest = min(max(runs.successes / runs.runs, engine.low), engine.high)
     compatible = stats.binomtest(runs.successes, runs.runs, nearest).pvalue >= 0.05
     return "verified" if compatible else "promising"

@@ -1,10 +1,13 @@
 """Effects: rates with intervals, paired differences, Shapley values. Pure functions on outcomes.
 
 Intervals of rates are exact (Clopper & Pearson 1934), from scipy. Arms share their replicates' random
-numbers, so differences are taken within replicates (McNemar 1947). A study looks at its numbers after
-64, 128, 256 and 512 replicates and stops when they decide; an interval that is shown holds at all four
-looks at once, so that it holds whichever of them was the last (group-sequential intervals: Jennison &
-Turnbull 1989, Journal of the Royal Statistical Society B 51, 305).
+numbers, so differences are taken within replicates (McNemar 1947).
+
+A study looks at its numbers after 64, 128, 256 and 512 replicates and stops when they decide. What
+decides is an interval that holds at all four looks at once, and so at whichever was the last, however
+it was chosen (repeated confidence intervals: Jennison & Turnbull 1989, Journal of the Royal Statistical
+Society B 51, 305). What is shown is the plain 95 % interval of the counts, as anybody would work it out:
+benchmarks/study_coverage.py counts how often it holds where studies stop (docs/how-we-know.md).
 """
 
 from __future__ import annotations
@@ -48,15 +51,20 @@ def rate_interval(successes: int, replicates: int, confidence: float = CONFIDENC
 
 
 def outcome_interval(outcomes: Outcomes) -> Interval:
-    """Interval of an arm's success rate that holds whenever the study stopped adding replicates."""
+    """The 95 % interval of an arm's success rate, as it is shown."""
+    return rate_interval(outcomes.successes, outcomes.replicates)
+
+
+def deciding_interval(outcomes: Outcomes) -> Interval:
+    """Interval of an arm's success rate that holds at all looks at once: what decisions rest on."""
     return rate_interval(outcomes.successes, outcomes.replicates, 1.0 - ERROR_OF_A_LOOK)
 
 
 def compare(with_: Outcomes, without: Outcomes, comparisons: int = 1) -> Comparison:
     """Paired difference of two arms over the replicates both have.
 
-    The interval holds at 95 % at all looks, and for all `comparisons` together (Bonferroni). The p-value
-    is McNemar's exact one, for this comparison at this look.
+    The deciding interval holds at 95 % at all looks, and for all `comparisons` together (Bonferroni).
+    The p-value is McNemar's exact one, for this comparison at this look.
     """
     n = min(with_.replicates, without.replicates)
     yes, no = with_.succeeded[:n], without.succeeded[:n]
@@ -68,6 +76,7 @@ def compare(with_: Outcomes, without: Outcomes, comparisons: int = 1) -> Compari
         gained,
         lost,
         (gained - lost) / n,
+        difference_interval(gained, lost, n),
         difference_interval(gained, lost, n, 1.0 - error_of_a_look(comparisons)),
         mcnemar(gained, lost),
     )
@@ -96,11 +105,11 @@ def clearly_differs(comparison: Comparison, comparisons: int) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def difference_interval(gained: int, lost: int, n: int, confidence: float) -> Interval:
+def difference_interval(gained: int, lost: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """Interval of (gained - lost) / n among n pairs: the score interval of Tango (1998, Statistics in
     Medicine 17, 891), which holds every difference that its score test does not reject.
 
-    >>> difference_interval(43, 0, 53, 0.95).low, difference_interval(43, 0, 53, 0.95).high
+    >>> difference_interval(43, 0, 53).low, difference_interval(43, 0, 53).high
     (0.6..., 0.9...)
     """
     critical = float(stats.norm.ppf(0.5 + confidence / 2))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from whyfit.records.study import Arm, Study, SufficientSet
 from whyfit.study.alternatives import Alternative
 from whyfit.study.confirm import ROBUST_RATE, rank
-from whyfit.study.effects import LOOKS, outcome_interval
+from whyfit.study.effects import LOOKS, deciding_interval
 from whyfit.study.run import Laboratory
 from whyfit.study.words import counts_of, describe
 
@@ -74,7 +74,7 @@ def _ranked(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) -> tuple[Ar
 
 
 def _is_open(laboratory: Laboratory, changes: Arm) -> bool:
-    interval = outcome_interval(laboratory.outcomes(changes, "confirmation"))
+    interval = deciding_interval(laboratory.outcomes(changes, "confirmation"))
     return interval.low < ROBUST_RATE < interval.high
 
 

@@ -43,7 +43,7 @@ def by_rates(
     if spared:
         held, claim, comparison = spared[0]
         alone = _directly(judged, held, claim)
-        if alone is not None and alone.interval.low <= 0.0:
+        if alone is not None and alone.deciding.low <= 0.0:
             sentence = (
                 f"Undecided: {phrase(claim.change)} belongs to what works, but it may do so for another "
                 f"reason: {moves(laboratory, alone)}."
@@ -145,7 +145,7 @@ def _returns_directly(laboratory: Laboratory, judged: Judged, held: Arm, claim: 
     if direct is None or claim.spared is None or direct not in laboratory.plan.levels:
         return True
     found = _directly(judged, held, claim)
-    return found is not None and found.interval.low > 0.0
+    return found is not None and found.deciding.low > 0.0
 
 
 def _telling(laboratory: Laboratory, proof: Proof) -> tuple[int, float]:

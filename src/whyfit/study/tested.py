@@ -41,7 +41,7 @@ def helps_elsewhere(laboratory: Laboratory, changes: tuple[Change, ...]) -> Comp
         and (smaller := table.get((tuple(each for each in held if each != change), phase)))
     ]
     compared = [compare(larger, smaller, len(pairs)) for larger, smaller in pairs]
-    clear = [each for each in compared if each.interval.low > REFUTED_BELOW]
+    clear = [each for each in compared if each.deciding.low > REFUTED_BELOW]
     return max(clear, key=lambda each: each.difference, default=None)
 
 

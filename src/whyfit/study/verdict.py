@@ -16,7 +16,7 @@ from whyfit.records.study import (
     Claim,
 )
 from whyfit.study import factors, size
-from whyfit.study.effects import CONFIDENCE, outcome_interval, p_of_no_less
+from whyfit.study.effects import CONFIDENCE, deciding_interval, p_of_no_less
 from whyfit.study.judging import Judged
 from whyfit.study.judging.rounds import REFUTED_BELOW
 from whyfit.study.rates import by_rates
@@ -118,7 +118,7 @@ def luck(laboratory: Laboratory, evidence: Evidence) -> Cause:
     """Whether this run was an exception among starts of the same script."""
     baseline = laboratory.outcomes(BASELINE, "confirmation")
     succeeded = evidence.fit.unexplained_variance <= laboratory.plan.criterion.tolerance
-    interval = outcome_interval(baseline)
+    interval = deciding_interval(baseline)
     target = laboratory.plan.target_rate
     count = f"{baseline.successes} of {baseline.replicates} fresh starts of the unchanged script"
     slug = "lucky-start" if succeeded else "unlucky-start"

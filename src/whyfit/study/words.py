@@ -96,7 +96,7 @@ def interval_words(comparison: Comparison) -> str:
 def equivalence_sentence(laboratory: Laboratory, tested: tuple[Comparison, ...]) -> str:
     """The first comparison and the one that came nearest to helping."""
     first = tested[0]
-    nearest = max(tested, key=lambda each: each.interval.high)
+    nearest = max(tested, key=lambda each: each.deciding.high)
     said = [moves(laboratory, first)]
     if nearest is not first:
         said.append(moves(laboratory, nearest))
@@ -140,7 +140,7 @@ def undecided_sentence(
 
     `helps` says whether a change surely helps, all comparisons of the study considered.
     """
-    widest = max(tested, key=lambda each: each.interval.high - each.interval.low)
+    widest = max(tested, key=lambda each: each.deciding.high - each.deciding.low)
     for each in tested:
         if not does_not_help(each):
             widest = each
@@ -155,7 +155,7 @@ def _takes(change: Change) -> str:
 
 def _what_would_decide(comparison: Comparison, helps: bool) -> str:
     """Replicates at which the interval would clear the bound it now holds."""
-    interval, difference = comparison.interval, comparison.difference
+    interval, difference = comparison.deciding, comparison.difference
     if interval.low > 0.0:
         return f"; it {'helps' if helps else 'seems to help'}, but no set that works needs it"
     half = (interval.high - interval.low) / 2

@@ -39,7 +39,8 @@ class FindingPanel:
 class ComparisonPanel:
     """Success rate of arm `with` minus that of arm `without`, on the same replicates.
 
-    `gained` replicates succeed only with, `lost` only without.
+    `gained` replicates succeed only with, `lost` only without. `interval` is the 95 % interval of the
+    difference, `deciding_interval` the wider one on which verdicts rest.
     """
 
     with_: int
@@ -49,6 +50,7 @@ class ComparisonPanel:
     lost: int
     difference: float
     interval: Pair
+    deciding_interval: Pair
     p_value: float
 
 
@@ -151,6 +153,7 @@ def _comparison(each: Comparison, index: ArmIndex) -> ComparisonPanel:
         each.lost,
         each.difference,
         pair(each.interval),
+        pair(each.deciding),
         each.p_value,
     )
 

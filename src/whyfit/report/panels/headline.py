@@ -164,7 +164,7 @@ def left_open(study: Study) -> set[str]:
         if cause.observed and cause.status == "undecided"
         for each in cause.comparisons
         for change in each.with_
-        if change not in each.without and each.interval.low > 0.0
+        if change not in each.without and each.deciding.low > 0.0
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whyfit.records.finding import Change
 from whyfit.records.study import BASELINE, Arm, Comparison, arm
-from whyfit.study.effects import clearly_differs, outcome_interval
+from whyfit.study.effects import clearly_differs, deciding_interval
 from whyfit.study.factors import compatible
 from whyfit.study.judging.rounds import REFUTED_BELOW, Key, compared, does_not_help, excludes_zero
 from whyfit.study.run import Laboratory
@@ -61,7 +61,7 @@ def has_room(laboratory: Laboratory, held: Arm) -> bool:
     raise the rate by REFUTED_BELOW, and none needs to be trained.
     """
     outcomes = laboratory.outcomes(held, "confirmation")
-    return outcome_interval(outcomes).low < 1.0 - REFUTED_BELOW
+    return deciding_interval(outcomes).low < 1.0 - REFUTED_BELOW
 
 
 def replacements(laboratory: Laboratory, representatives: tuple[Arm, ...]) -> None:

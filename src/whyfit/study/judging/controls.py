@@ -8,7 +8,7 @@ import numpy as np
 
 from whyfit.records.finding import Change
 from whyfit.records.study import BASELINE, Shapley, arm
-from whyfit.study.effects import outcome_interval, shapley
+from whyfit.study.effects import deciding_interval, shapley
 from whyfit.study.factors import compatible
 from whyfit.study.judging.judged import Judged
 from whyfit.study.judging.rounds import REFUTED_BELOW
@@ -40,7 +40,7 @@ def train_baseline(laboratory: Laboratory) -> None:
                 return
             replicates = DEAR_BASELINE
         laboratory.run({BASELINE: replicates}, "confirmation", "the script as it is, fresh seeds")
-        interval = outcome_interval(laboratory.outcomes(BASELINE, "confirmation"))
+        interval = deciding_interval(laboratory.outcomes(BASELINE, "confirmation"))
         if interval.low > target or interval.high < REFUTED_BELOW:
             return
 

@@ -57,7 +57,7 @@ def removed_directly(
             direct = DIRECT.get(claim.rule)
             if spared is None or claim.spared != spared or direct not in laboratory.plan.levels:
                 continue
-            if compatible(*comparison.without, direct) and comparison.interval.low > 0.0:
+            if compatible(*comparison.without, direct) and comparison.deciding.low > 0.0:
                 larger = arm(*comparison.without, direct)
                 pairs[held, spared, direct] = (larger, comparison.without)
     return compared(

@@ -38,7 +38,7 @@ class Judged:
 
     def proves(self, comparison: Comparison) -> bool:
         """Whether taking a change out surely lowers the success rate, all converses considered."""
-        low = comparison.interval.low
+        low = comparison.deciding.low
         return low > 0.0 and clearly_differs(comparison, self.converses)
 
     def helps(self, comparison: Comparison) -> bool:

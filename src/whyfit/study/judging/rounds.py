@@ -1,6 +1,6 @@
 """Paired comparisons on the confirmation seeds, each with as many rounds of replicates as decide it.
 
-The intervals hold at all these looks together (see `effects`).
+What decides are intervals that hold at all these looks together (see `effects`).
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def compared(
 
 def excludes_zero(comparison: Comparison) -> bool:
     """Whether the change surely raises the success rate or surely lowers it."""
-    return comparison.interval.low > 0.0 or comparison.interval.high < 0.0
+    return comparison.deciding.low > 0.0 or comparison.deciding.high < 0.0
 
 
 def does_not_help(comparison: Comparison) -> bool:
     """Whether the change surely raises the success rate by less than REFUTED_BELOW, if at all."""
-    return comparison.interval.high < REFUTED_BELOW
+    return comparison.deciding.high < REFUTED_BELOW
 
 
 def decides_refutation(comparison: Comparison) -> bool:
     """Surely no help, or surely one."""
-    return does_not_help(comparison) or comparison.interval.low > 0.0
+    return does_not_help(comparison) or comparison.deciding.low > 0.0

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from whyfit.records.finding import Change
 from whyfit.records.study import Arm, SufficientSet, arm
-from whyfit.study.effects import LOOKS, compare, outcome_interval
+from whyfit.study.effects import LOOKS, compare, deciding_interval
 from whyfit.study.judging.additions import tried_alone
 from whyfit.study.judging.rounds import REFUTED_BELOW, affordable
 from whyfit.study.run import Laboratory
@@ -124,13 +124,13 @@ def counting_sets(minimal: list[Arm], sure: list[Arm], proposed: set[Change]) ->
 
 
 def _surely_works(laboratory: Laboratory, changes: Arm) -> bool:
-    interval = outcome_interval(laboratory.outcomes(changes, "confirmation"))
+    interval = deciding_interval(laboratory.outcomes(changes, "confirmation"))
     return interval.low >= laboratory.plan.target_rate
 
 
 def _surely_misses(laboratory: Laboratory, changes: Arm) -> bool:
     """Whether an arm falls short of the target by more than what counts as an effect."""
-    interval = outcome_interval(laboratory.outcomes(changes, "confirmation"))
+    interval = deciding_interval(laboratory.outcomes(changes, "confirmation"))
     return interval.high < laboratory.plan.target_rate - REFUTED_BELOW
 
 
@@ -158,7 +158,7 @@ def _settle(laboratory: Laboratory, arms: list[Arm], doing: str) -> None:
         laboratory.run(dict.fromkeys(chosen, replicates), "confirmation", doing)
         open_arms = []
         for changes in chosen:
-            interval = outcome_interval(laboratory.outcomes(changes, "confirmation"))
+            interval = deciding_interval(laboratory.outcomes(changes, "confirmation"))
             if interval.low < target < interval.high:
                 open_arms.append(changes)
         arms = open_arms
@@ -180,7 +180,7 @@ def representatives_of(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) 
         as_good = [
             held
             for held in members
-            if compare(best, laboratory.outcomes(held, "confirmation")).interval.low <= 0.0
+            if compare(best, laboratory.outcomes(held, "confirmation")).deciding.low <= 0.0
         ]
         chosen.append(min(as_good, key=lambda held: [place.get(change, 99) for change in held]))
     return tuple(chosen)
