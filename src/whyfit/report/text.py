@@ -313,8 +313,10 @@ def _asked(panel: FitPanel, console: Console) -> None:
     _arms(panel, console)
     many = len(panel.asked or ()) > 1
     for each in panel.asked or ():
-        (low, high), (lowest, highest) = each.interval, each.deciding_interval
-        together = f"; for all together {lowest:+.2f} to {highest:+.2f}" if many else ""
+        (low, high), wider = each.interval, each.deciding_interval
+        together = (
+            f"; for all together {wider[0]:+.2f} to {wider[1]:+.2f}" if many and wider else ""
+        )
         _wrapped(
             console,
             f"Paired: {panel.arms[each.with_].label} against {panel.arms[each.without].label}: "

@@ -40,7 +40,7 @@ class ComparisonPanel:
     """Success rate of arm `with` minus that of arm `without`, on the same replicates.
 
     `gained` replicates succeed only with, `lost` only without. `interval` is the 95 % interval of the
-    difference, `deciding_interval` the wider one on which verdicts rest.
+    difference, `deciding_interval` the wider one on which verdicts rest (None in a report of before).
     """
 
     with_: int
@@ -50,8 +50,8 @@ class ComparisonPanel:
     lost: int
     difference: float
     interval: Pair
-    deciding_interval: Pair
     p_value: float
+    deciding_interval: Pair | None = None
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def _comparison(each: Comparison, index: ArmIndex) -> ComparisonPanel:
         each.lost,
         each.difference,
         pair(each.interval),
-        pair(each.deciding),
         each.p_value,
+        pair(each.deciding),
     )
 
 
