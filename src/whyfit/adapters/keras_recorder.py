@@ -15,6 +15,7 @@ from whyfit.adapters.keras_data import Taken, held_out_of, taken
 from whyfit.adapters.keras_fast import history_of, metrics_of, unflat
 from whyfit.adapters.sklearn import same_scaler, scaler_of
 from whyfit.adapters.watching import guarded
+from whyfit.adapters.weights import same_weights
 from whyfit.errors import Unsupported
 from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
 from whyfit.records.network import Array
@@ -135,6 +136,7 @@ class KerasRecorder:
         same = (
             np.array_equal(last.data.x, self.data.x)
             and np.array_equal(last.data.y, self.data.y)
+            and same_weights(last.data.weight, self.data.weight)
             and last.given.get("batch_size") == self.given.get("batch_size")
             and len(self.session.fits) > 0
         )
@@ -222,6 +224,7 @@ class KerasRecorder:
             seed=seed,
             every=self.every,
             held_out=self.held_out,
+            sample_weight=self.data.weight,
         )
         self.network.set_weights(unflat(trained.end, self.network.get_weights()))
         self.epochs_done = len(trained.losses)
@@ -338,6 +341,7 @@ class KerasRecorder:
             metrics=tuple(self._metric_names()),
             scaler_shared=shared,
             held_out=self.held_out,
+            sample_weight=self.data.weight,
         )
 
     def _end_weights(self) -> Array:
