@@ -136,6 +136,23 @@ def held_out_of(given: Mapping[str, Any], data: Taken) -> HeldOut:
     return HeldOut(x, y)
 
 
+def is_data_set(given: Mapping[str, Any]) -> bool:
+    """Whether x of a call of `fit` gives batches: a generator, a PyDataset, a DataLoader, a tf.data set.
+
+    What goes through TensorFlow's compiled loop cannot be seen from outside.
+    """
+    import keras
+
+    x = given.get("x")
+    gives = given.get("y") is None and x is not None and not is_array(x)
+    return (
+        gives
+        and keras.backend.backend() in ("jax", "torch")
+        and not isinstance(x, (dict, list, tuple))
+        and (hasattr(x, "__iter__") or hasattr(x, "__getitem__"))
+    )
+
+
 def is_array(data: Any) -> bool:
     """Numpy arrays, lists of numbers, and tensors that turn into arrays; not data sets or dicts."""
     if isinstance(data, np.ndarray):

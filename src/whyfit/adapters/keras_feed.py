@@ -49,13 +49,12 @@ class Feed:
 
     def _look(self, x: Array, y: Array, weight: Array | None, *, new_pass: bool) -> None:
         tails = x.shape[1:], y.shape[1:]
-        if self.batches._rows and (tails != self._shapes or self._weighted != (weight is not None)):
+        if self.known and (tails != self._shapes or self._weighted != (weight is not None)):
             self.reason = "batches of different kinds are not supported"
             return
         self._shapes, self._weighted = tails, weight is not None
         columns, targets = (each.reshape(len(each), -1) for each in (x, y))
         weights = None if weight is None else weight.ravel()
-        self.reason = why_not_weighted(weights) if weights is not None and weights.any() else None
         if self.batches.settled:
             self.batches.check(self.steps - 1, columns, with_weights(targets, weights))
         else:
