@@ -194,7 +194,8 @@ SKLEARN_NETS = {
     "stops early": "fit((6,), learning_rate_init=0.05, tol=1e-2, n_iter_no_change=2, "
     "batch_size=20, max_iter=80)",
     "pipeline, identity": "fit((8,), StandardScaler(), activation='identity', batch_size=16)",
-    "weights": "MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.01, batch_size=20, max_iter=30).fit("
+    "weights": "MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.01, batch_size=20, "
+    "max_iter=30).fit("
     "x, y, sample_weight=np.where(x[:, 0] > 0, 1.0, 0.05))",
 }
 
