@@ -2,7 +2,7 @@
 
     python benchmarks/recipe_parity.py [--runs 20] [--replicates 512] [--only keras,torch,sklearn]
 
-For each framework eight different networks. A script trains one of them again and again, each time
+For each framework eight networks or more. A script trains one of them again and again, each time
 from a new seed; all its fits are captured, and the recipe of the first is trained by the engine from as
 many fresh starts as asked for. The two sets of end errors (unexplained variance) are compared by a
 two-sample Kolmogorov-Smirnov test; one is called different where p is below 0.05 by the number of tests.
@@ -27,6 +27,7 @@ from whyfit.adapters._adapter import Session
 from whyfit.engine.initializers import draw
 from whyfit.engine.lanes import Order, train
 from whyfit.records.fit import Fit
+from whyfit.records.variance import variance
 
 LEVEL = 0.05
 
@@ -82,6 +83,17 @@ class Net(keras.Model):
         return self.b(self.a(z))
 model = Net(); model.compile(optimizers.AdamW(0.01, weight_decay=0.1), "mse")
 model.fit(x, y, epochs=20, batch_size=20, verbose=0)
+""",
+    "weights": """
+model = net(layers.Dense(8, activation="tanh")); model.compile(optimizers.Adam(0.01), "mse")
+model.fit(x, y, epochs=30, batch_size=20, verbose=0, sample_weight=np.where(x[:, 0] > 0, 1, 0.05))
+""",
+    "train_on_batch": """
+model = net(layers.Dense(8, activation="tanh")); model.compile(optimizers.Adam(0.01), "mse")
+for epoch in range(20):
+    order = np.random.permutation(100)
+    for at in range(0, 100, 25):
+        model.train_on_batch(x[order[at:at + 25]], y[order[at:at + 25]])
 """,
     "stops early": """
 model = net(layers.Dense(4, activation="leaky_relu")); model.compile(optimizers.Adam(0.03), "mse")
@@ -182,6 +194,9 @@ SKLEARN_NETS = {
     "stops early": "fit((6,), learning_rate_init=0.05, tol=1e-2, n_iter_no_change=2, "
     "batch_size=20, max_iter=80)",
     "pipeline, identity": "fit((8,), StandardScaler(), activation='identity', batch_size=16)",
+    "weights": "MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.01, batch_size=20, "
+    "max_iter=30).fit("
+    "x, y, sample_weight=np.where(x[:, 0] > 0, 1.0, 0.05))",
 }
 
 SCRIPTS = {
@@ -231,10 +246,11 @@ def parity(fits: Sequence[Fit], replicates: int) -> Parity:
         first.x,
         first.y,
         draw(first.recipe, 20261125, 0, replicates),
+        sample_weight=first.sample_weight,
         order=Order("replicate", seed=11251),
     )
-    variance = float(np.mean((first.y - first.y.mean(axis=0)) ** 2))
-    engine = np.nan_to_num(trained.mean_squared_error / variance, nan=np.inf)
+    spread = variance(first.y, first.sample_weight)
+    engine = np.nan_to_num(trained.mean_squared_error / spread, nan=np.inf)
     ends = np.nan_to_num([fit.unexplained_variance for fit in fits], nan=np.inf)
     test = stats.ks_2samp(ends, engine)
     return Parity(tuple(map(float, ends)), tuple(map(float, engine)), float(test.pvalue))

@@ -26,6 +26,7 @@ class EngineSubstitute:
         seed: int,
         every: int,
         held_out: HeldOut | None = None,
+        sample_weight: Array | None = None,
     ) -> FastTraining:
         """One training from given start weights, recorded every `every` epochs."""
         trained = lanes.train(
@@ -33,6 +34,7 @@ class EngineSubstitute:
             x,
             y,
             start[None],
+            sample_weight=sample_weight,
             held_out=held_out,
             order=lanes.Order("group", seed=seed),
             history=True,

@@ -10,6 +10,7 @@ import pytest
 
 from tests.adapters.scripts import fits
 from whyfit import cli
+from whyfit.adapters import compat_backend as backend
 from whyfit.adapters.compat import hint, modernised
 
 # old spelling, modern spelling; the first is refused by the installed Keras, the second taken
@@ -72,6 +73,33 @@ SPELLINGS = [
         "model.fit(batches(), steps_per_epoch=2)",
     ),
     ("model.predict_proba(x)", "model.predict(x)"),
+    (
+        "from keras import backend as K\nK.mean(K.square(K.constant([1.0, 2.0])), axis=-1)",
+        "from keras import backend as K, ops\n"
+        "ops.mean(ops.square(ops.convert_to_tensor([1.0, 2.0])), axis=-1)",
+    ),
+    (
+        "import keras.backend as K\nops = 3\nK.argmax([[1.0, 2.0]])",
+        "import keras.backend as K, keras.ops as keras_ops\nops = 3\n"
+        "keras_ops.argmax([[1.0, 2.0]], axis=-1)",
+    ),
+    (
+        "import keras\nkeras.backend.clip([3.0], min_value=0.0, max_value=1.0)",
+        "import keras\nkeras.ops.clip([3.0], x_min=0.0, x_max=1.0)",
+    ),
+    (
+        "from keras.backend import mean, square\nmean(square([1.0]))",
+        "from keras.ops import mean, square\nmean(square([1.0]))",
+    ),
+    (
+        "from keras import backend\nbackend.set_value(model.optimizer.lr, 0.1)",
+        "from keras import backend, ops\nmodel.optimizer.learning_rate.assign(0.1)",
+    ),
+    (
+        "model.compile('sgd', 'mse', metrics=['mae'])\n"
+        "model.fit(x, y, verbose=0).history['mean_absolute_error']",
+        "model.compile('sgd', 'mse', metrics=['mae'])\nmodel.fit(x, y, verbose=0).history['mae']",
+    ),
 ]
 
 MODEL = """
@@ -100,7 +128,7 @@ def test_the_modern_spelling(old: str, new: str):
 @pytest.mark.parametrize(("old", "new"), SPELLINGS, ids=[old[-40:] for old, _new in SPELLINGS])
 def test_keras_refuses_the_old_and_takes_the_modern_one(old: str, new: str):
     head = MODEL if "model." in old else ""
-    with pytest.raises((ImportError, TypeError, ValueError, AttributeError)):
+    with pytest.raises((ImportError, TypeError, ValueError, AttributeError, KeyError)):
         exec(head + old, {})
     exec(head + new, {})
 
@@ -112,6 +140,8 @@ UNTOUCHED = [
     "import keras\nkeras.layers.Embedding(input_dim=3, output_dim=4)",
     "import keras\nkeras.layers.Dense(4, input_dim=1)",
     "model.fit(x, y, nb_epoch=3)",
+    "from keras import backend as K\nK.clear_session()\nK.epsilon()",
+    "import keras\nmodel.compile(metrics=['acc'])\nmodel.fit(x, y).history['acc']",
     "import keras\nx = (",
 ]
 
@@ -119,6 +149,82 @@ UNTOUCHED = [
 @pytest.mark.parametrize("source", UNTOUCHED, ids=range(len(UNTOUCHED)))
 def test_what_is_not_old_keras_is_left_alone(source: str):
     assert modernised(source, tensorflow=False).source == source
+
+
+X = "np.array([[0.3, -0.2], [0.6, 0.9]])"
+TARGETS = "np.array([[0.3, 0.2], [0.6, 0.9]])"
+ARGUMENTS = {
+    **dict.fromkeys(
+        ("dot", "equal", "greater", "greater_equal", "less", "less_equal", "maximum"),
+        (X, "x, 0.5 * x"),
+    ),
+    **dict.fromkeys(("minimum", "not_equal"), (X, "x, 0.5 * x")),
+    **dict.fromkeys(("sqrt", "log"), (TARGETS, "x")),
+    "arange": ("0", "5"),
+    "cast": (X, "x, 'int32'"),
+    "clip": (X, "x, 0.0, 0.5"),
+    "one_hot": ("np.array([0, 2])", "x, 3"),
+    "ones": ("0", "(2, 3)"),
+    "zeros": ("0", "(2, 3)"),
+    "reshape": (X, "x, (4, 1)"),
+    "squeeze": (f"{X}[:, :, None]", "x, 2"),
+    "tile": (X, "x, (2, 1)"),
+    "pow": (X, "x, 2"),
+    "permute_dimensions": (X, "x, (1, 0)"),
+    "repeat_elements": (X, "x, 2, 1"),
+    "gather": (X, "x, np.array([1, 0])"),
+    "concatenate": (X, "[x, x]"),
+    "stack": (X, "[x, x]"),
+    "binary_crossentropy": (TARGETS, "np.round(x), x"),
+    "categorical_crossentropy": (TARGETS, "np.eye(2), x"),
+    "relu": (X, "x, alpha=0.1"),
+}
+EXPECTED = {
+    "cast": "x.astype(int)",
+    "dot": "x @ (0.5 * x)",
+    "elu": "np.where(x > 0, x, np.expm1(x))",
+    "ndim": "2",
+    "one_hot": "np.eye(3)[x]",
+    "sigmoid": "1 / (1 + np.exp(-x))",
+    "softmax": "np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)",
+    "softplus": "np.log1p(np.exp(x))",
+    "softsign": "x / (1 + np.abs(x))",
+    "stop_gradient": "x",
+    "shape": "(2, 2)",
+    "int_shape": "(2, 2)",
+    "get_value": "x",
+    "eval": "x",
+    "constant": "x",
+    "pow": "x ** 2",
+    "permute_dimensions": "x.T",
+    "repeat_elements": "np.repeat(x, 2, 1)",
+    "flatten": "x.ravel()",
+    "gather": "x[::-1]",
+    "relu": "np.where(x > 0, x, 0.1 * x)",
+    "argmax": "np.argmax(x, axis=-1)",
+    "argmin": "np.argmin(x, axis=-1)",
+    "expand_dims": "x[..., None]",
+    "concatenate": "np.concatenate([x, x], axis=-1)",
+    "cumsum": "np.cumsum(x, axis=0)",
+    "cumprod": "np.cumprod(x, axis=0)",
+    "categorical_crossentropy": "-np.log(np.diag(x) / x.sum(axis=-1))",
+    "binary_crossentropy": "-np.log(np.where(np.round(x) > 0, x, 1 - x))",
+}
+
+
+@pytest.mark.framework
+@pytest.mark.parametrize("name", sorted(backend.MOVED - {"set_value"}))
+def test_functions_of_the_backend_mean_what_they_meant(name: str):
+    """Against Keras 2's own formulas, which Keras 3 keeps for TensorFlow only: here in numpy."""
+    values, calls = ARGUMENTS.get(name, (X, "x"))
+    source = (
+        f"import keras\nimport numpy as np\nx = {values}\nfound = keras.backend.{name}({calls})"
+    )
+    space: dict = {}
+    exec(modernised(source, tensorflow=False).source, space)
+    expected = EXPECTED.get(name, f"np.{name}({calls})")
+    expected = eval(expected, {"np": np, "x": space["x"]})
+    assert np.asarray(space["found"]) == pytest.approx(np.asarray(expected), rel=1e-4)
 
 
 OLD = dedent(

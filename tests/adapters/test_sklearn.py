@@ -118,7 +118,10 @@ REFUSED = {
     "m = MLPRegressor(max_iter=3, warm_start=True).fit(x, y); m.fit(x, y)": "warm_start",
     "m = MLPRegressor(max_iter=3, warm_start=True).fit(x, y); m.fit(x[:9], y[:9])": "trained before",
     "m = MLPRegressor(random_state=1); [m.partial_fit(x, y) for _ in range(4)]": "one order",
-    "MLPRegressor(max_iter=3).fit(x, y, sample_weight=np.ones(300))": "sample_weight",
+    "MLPRegressor(max_iter=3).fit(x, y, sample_weight=-np.ones(300))": "negative sample weights",
+    "MLPRegressor(max_iter=9, early_stopping=True).fit(x, y, sample_weight=np.ones(300))": (
+        "weighted validation data"
+    ),
 }
 
 

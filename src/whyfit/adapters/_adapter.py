@@ -43,6 +43,7 @@ class Substitute(Protocol):
         seed: int,
         every: int,
         held_out: HeldOut | None = None,
+        sample_weight: Array | None = None,
     ) -> FastTraining:
         """One training from given start weights."""
         ...

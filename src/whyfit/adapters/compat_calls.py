@@ -10,6 +10,7 @@ from libcst import matchers
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import PositionProvider, QualifiedNameProvider
 
+from whyfit.adapters import compat_backend as backend
 from whyfit.adapters import compat_names as names
 from whyfit.adapters.compat import Modern
 from whyfit.adapters.compat_wrappers import keras_regressor
@@ -31,6 +32,7 @@ class Modernizer(cst.CSTTransformer):
         self.changes: list[Modern] = []
         self._keep_tensorflow = keep_tensorflow
         self._star = self._uses_schedules = self._other_tensorflow = False
+        self._ops, self._metrics, self._wants_ops = "ops", set[str](), False
 
     # ---- what is Keras's ----
 
@@ -42,10 +44,30 @@ class Modernizer(cst.CSTTransformer):
             assert isinstance(call, cst.Call)
             if self._class_of(call.func) in names.OPTIMIZERS and _decays(call):
                 self._uses_schedules = self._uses_schedules or isinstance(call.func, cst.Name)
+            self._look_at_backend(call)
+        if any(matchers.findall(node, matchers.Name("ops"))):
+            self._ops = "keras_ops"
         for name in matchers.findall(node, matchers.Attribute(value=matchers.Name())):
             found = self._name(name)
             if found is not None and found.startswith("tensorflow."):
                 self._other_tensorflow |= not found.startswith(names.TENSORFLOW)
+
+    def _look_at_backend(self, call: cst.Call) -> None:
+        """Note whether keras.ops has to be imported, and which metrics the script compiles."""
+        if isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Name):
+            self._wants_ops |= self._gone(call.func) in backend.MOVED
+        metrics = _given(call, "metrics")
+        for each in matchers.findall(metrics, matchers.SimpleString()) if metrics else ():
+            if isinstance(each, cst.SimpleString):
+                self._metrics.add(str(each.evaluated_value))
+
+    def _gone(self, node: cst.CSTNode) -> str:
+        """The name of a function of keras.backend; TensorFlow still has them all in its own."""
+        whole = self._name(node) or ""
+        if self._keep_tensorflow and whole.startswith("tensorflow."):
+            return ""
+        name = self._keras_name(node) or ""
+        return name.removeprefix("keras.backend.") if name.startswith("keras.backend.") else ""
 
     def _name(self, node: cst.CSTNode) -> str | None:
         """The full name of what a name stands for, with `tensorflow.keras` left as it is."""
@@ -82,8 +104,40 @@ class Modernizer(cst.CSTTransformer):
         if kind is not None and kind[:1].isupper():
             arguments = names.LAYER_ARGUMENTS_OF.get(kind, names.LAYER_ARGUMENTS)
             return self._renamed(original_node, updated_node, arguments)
+        gone = self._gone(original_node.func)
+        if gone in backend.SAID:
+            self._note(original_node, f"keras.backend.{gone}", backend.SAID[gone])
+        elif gone in backend.MOVED and isinstance(updated_node.func, cst.Attribute):
+            return self._backend(original_node, updated_node, gone)
         if isinstance(updated_node.func, cst.Attribute):
             return self._method(original_node, updated_node, updated_node.func.attr.value)
+        return updated_node
+
+    def _backend(self, original: cst.Call, call: cst.Call, name: str) -> cst.BaseExpression:
+        """`K.mean(x)` as `ops.mean(x)`, and `keras.backend.mean(x)` as `keras.ops.mean(x)`."""
+        assert isinstance(call.func, cst.Attribute)  # the caller asks
+        whole = _code(call.func.value)
+        ops = f"{whole.removesuffix('backend')}ops" if whole.endswith(".backend") else self._ops
+        changed, new = backend.modern_call(name, call, ops)
+        self._note(original, f"keras.backend.{name}", new)
+        return changed
+
+    def leave_Subscript(
+        self, original_node: cst.Subscript, updated_node: cst.Subscript
+    ) -> cst.BaseExpression:
+        """`history.history['acc']`, where Keras 3 names the metric as `compile` did."""
+        match original_node:
+            case cst.Subscript(
+                value=cst.Attribute(attr=cst.Name(value="history")),
+                slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString() as key))],
+            ):
+                new = backend.modern_key(str(key.evaluated_value), self._metrics)
+                if new is not None:
+                    code = f"{key.quote}{new}{key.quote}"
+                    self._note(original_node, f"history[{key.value}]", f"history[{code}]")
+                    return updated_node.with_deep_changes(key_of(updated_node), value=code)
+            case _:
+                pass
         return updated_node
 
     def _method(self, original: cst.Call, call: cst.Call, method: str) -> cst.BaseExpression:
@@ -206,6 +260,15 @@ class Modernizer(cst.CSTTransformer):
                 aliases[at] = alias.with_changes(name=cst.Name(new), asname=kept)
         if module == "keras.optimizers" and self._uses_schedules:
             aliases = _with_name(aliases, "schedules")
+        if module == "keras" and self._wants_ops and _imports(aliases, "backend"):
+            aliases = _with_name(aliases, "ops", self._ops)
+        if module == "keras.backend" and all(
+            each.evaluated_name in backend.SAME for each in aliases
+        ):
+            for each in aliases:
+                old = each.evaluated_name
+                self._note(original, f"keras.backend.{old}", f"keras.ops.{old}")
+            node = node.with_changes(module=_dotted("keras.ops"))
         return node.with_changes(names=aliases)
 
     def _keras_of_tensorflow(
@@ -219,6 +282,9 @@ class Modernizer(cst.CSTTransformer):
         return cst.Import([aliases[0]])
 
     def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
+        if self._wants_ops and _imports(updated_node.names, "keras.backend", named=True):
+            names_ = _with_name(updated_node.names, "keras.ops", self._ops)
+            return updated_node.with_changes(names=names_)
         if self._keep_tensorflow:
             return updated_node
         changed = []
@@ -240,6 +306,14 @@ class Modernizer(cst.CSTTransformer):
         name = self._name(original_node)
         if name in names.TENSORFLOW and not self._keep_tensorflow and not self._other_tensorflow:
             return cst.Name("keras")
+        match original_node:
+            case cst.Attribute(
+                value=cst.Attribute(attr=cst.Name(value="optimizer")), attr=cst.Name(value="lr")
+            ):
+                self._note(original_node, "optimizer.lr", "optimizer.learning_rate")
+                return updated_node.with_changes(attr=cst.Name("learning_rate"))
+            case _:
+                pass
         modern = names.IMPORTED.get(self._keras_name(original_node) or "")
         if modern is None:
             return updated_node
@@ -309,14 +383,30 @@ def _ending(argument: cst.Arg) -> cst.Arg:
     return argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
 
 
-def _with_name(aliases: Sequence[cst.ImportAlias], name: str) -> list[cst.ImportAlias]:
+def key_of(node: cst.Subscript) -> cst.CSTNode:
+    """The one key of a subscript."""
+    index = node.slice[0].slice
+    assert isinstance(index, cst.Index)  # the caller has matched it
+    return index.value
+
+
+def _imports(aliases: Sequence[cst.ImportAlias], name: str, *, named: bool = False) -> bool:
+    return any(
+        each.evaluated_name == name and (each.asname is not None or not named) for each in aliases
+    )
+
+
+def _with_name(
+    aliases: Sequence[cst.ImportAlias], name: str, short: str | None = None
+) -> list[cst.ImportAlias]:
     if any(get_full_name_for_node(each.name) == name for each in aliases):
         return list(aliases)
     comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
     last = aliases[-1]
     if not isinstance(last.comma, cst.Comma):
         last = last.with_changes(comma=comma)
-    return [*aliases[:-1], last, cst.ImportAlias(cst.Name(name))]
+    asname = None if short in (None, name) else cst.AsName(cst.Name(short))
+    return [*aliases[:-1], last, cst.ImportAlias(_dotted(name), asname=asname)]
 
 
 def _dotted(name: str) -> cst.Attribute | cst.Name:

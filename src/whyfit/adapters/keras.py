@@ -15,6 +15,7 @@ import wrapt
 
 from whyfit.adapters import keras_recipe
 from whyfit.adapters._adapter import Session
+from whyfit.adapters.keras_batches import BatchLoops
 from whyfit.adapters.keras_data import is_array
 from whyfit.adapters.keras_recorder import KerasRecorder
 from whyfit.adapters.places import calling_place
@@ -36,6 +37,7 @@ class KerasAdapter:
         self._active = False
         self.last: dict[int, KerasRecorder] = {}
         self.number: dict[int, int] = {}
+        self._loops: BatchLoops | None = None
 
     def install(self, session: Session) -> None:
         """Choose a backend if the person has not, and watch from the import of keras on."""
@@ -57,6 +59,8 @@ class KerasAdapter:
             )
             self._watch.wrap(keras.Model, "compile", self._on_compile(session))
             self._watch.wrap(keras.Model, "fit", self._on_fit(session))
+            self._loops = BatchLoops(session, self)
+            self._watch.wrap(keras.Model, "train_on_batch", self._on_train_on_batch)
             for name in ("predict", "evaluate"):
                 self._watch.wrap(keras.Model, name, self._on_asked(session))
             self._watch.wrap(
@@ -66,8 +70,10 @@ class KerasAdapter:
         wrapt.when_imported("keras")(hook)
 
     def remove(self) -> None:
-        """Put Keras back."""
+        """Put Keras back, and hand over what loops have trained."""
         self._active = False
+        if self._loops is not None:
+            self._loops.end_all()
         self._watch.restore()
 
     def _on_create(self, session: Session) -> Any:
@@ -108,6 +114,11 @@ class KerasAdapter:
 
         return wrapper
 
+    def _on_train_on_batch(self, wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:
+        if self._inside_fit or self._loops is None:
+            return wrapped(*args, **kwargs)
+        return self._loops.on_batch(wrapped, model, args, kwargs)
+
     def _not_followed(self, session: Session, model: Any) -> None:
         """Another model's fit inside a fit, from a callback, say."""
         place = calling_place()
@@ -118,12 +129,17 @@ class KerasAdapter:
         def wrapper(wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:
             def note() -> None:
                 number = self.number.get(id(model))
+                loop = self._loops.of(model) if self._loops is not None else None
                 x = args[0] if args else kwargs.get("x")
-                if number is not None and not self._inside_fit and is_array(x):
+                known = number is not None or loop is not None
+                if known and not self._inside_fit and is_array(x):
                     values = np.asarray(x)
                     if np.issubdtype(values.dtype, np.number) and len(values):
                         values = np.array(values, dtype=np.float64).reshape(len(values), -1)
-                        session.asked.append((number, values))
+                        if loop is not None:
+                            loop.asked.append(values)
+                        elif number is not None:
+                            session.asked.append((number, values))
 
             guarded(session, "watching predict", note)
             return wrapped(*args, **kwargs)
@@ -139,6 +155,8 @@ class KerasAdapter:
             return wrapped(*args, **kwargs)
         arguments.apply_defaults()
         given = arguments.arguments
+        if self._loops is not None:
+            self._loops.end(model)
         recorder = KerasRecorder(session, self, model, given, calling_place())
         guarded(session, "capturing the data", recorder.take_data)
         if session.substitute is not None:

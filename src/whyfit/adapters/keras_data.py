@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from whyfit.adapters.weights import why_not_weighted
 from whyfit.errors import Unsupported
 from whyfit.records.fit import HeldOut
 from whyfit.records.network import Array
@@ -21,6 +22,8 @@ def _nothing() -> Array:
 class Taken:
     """A copy of x and y, two-dimensional, without the samples that a validation split holds out.
 
+    `weight` is what the losses of the samples are multiplied with, by `sample_weight` or `class_weight`.
+
     `reason` says why they cannot be trained on again; without `ready` there is nothing to tell of at
     all. `validation` is what Keras validates on, in whatever form.
     """
@@ -32,6 +35,7 @@ class Taken:
     validation: Any = None
     reason: str | None = None
     ready: bool = False
+    weight: Array | None = None
 
 
 def taken(given: Mapping[str, Any]) -> Taken:
@@ -51,15 +55,43 @@ def taken(given: Mapping[str, Any]) -> Taken:
             y_shape=shapes[1],
             reason=f"x has {len(x)} samples and y has {len(y)}",
         )
+    weight, weight_reason = _sample_weight(given.get("sample_weight"), len(x))
     validation = given.get("validation_data")
     share = float(given.get("validation_split") or 0.0)
     if share and validation is None:
         kept = int(np.floor(len(x) * (1.0 - share)))
-        validation = (x[kept:], y[kept:])
-        x, y = x[:kept], y[:kept]
+        validation = (x[kept:], y[kept:], None if weight is None else weight[kept:])
+        x, y, weight = x[:kept], y[:kept], None if weight is None else weight[:kept]
+    if given.get("class_weight") is not None:
+        weight, weight_reason = weights_of_classes(y, given["class_weight"])
     x, y = (np.array(each, dtype=np.float64).reshape(len(each), -1) for each in (x, y))
     reason, hopeless = _reason(given, shapes[0], x, y)
-    return Taken(x, y, *shapes, validation, reason, not hopeless)
+    reason = reason or weight_reason or why_not_weighted(weight)
+    usable = None if weight_reason or why_not_weighted(weight) else weight
+    return Taken(x, y, *shapes, validation, reason, not hopeless, usable)
+
+
+def _sample_weight(given: Any, samples: int) -> tuple[Array | None, str | None]:
+    """`sample_weight` as float64, one number a sample, or why it is not that."""
+    if given is None:
+        return None, None
+    if not is_array(given):
+        return None, f"sample_weight of type {type(given).__name__} is not supported"
+    weight = np.asarray(given)
+    if weight.shape not in ((samples,), (samples, 1)) or weight.dtype == object:
+        return None, f"sample_weight of shape {weight.shape} is not supported"
+    return np.array(weight, dtype=np.float64).ravel(), None
+
+
+def weights_of_classes(y: Array, class_weight: Any) -> tuple[Array | None, str | None]:
+    """`class_weight` as one number a sample, by Keras's own function, or why it cannot be had."""
+    try:
+        from keras.src.trainers.data_adapters import data_adapter_utils
+
+        weight = data_adapter_utils.class_weight_to_sample_weights(y, class_weight)
+    except Exception:  # not ours to say: Keras will, in its own words
+        return None, "class_weight is not supported"
+    return np.asarray(weight, dtype=np.float64), None
 
 
 def _reason(
@@ -67,9 +99,8 @@ def _reason(
 ) -> tuple[str | None, bool]:
     """Why these data cannot be trained on again, and whether they hold no number at all."""
     reason, hopeless = None, False
-    for name in ("sample_weight", "class_weight", "steps_per_epoch"):
-        if given.get(name) is not None:
-            reason = reason or f"{name} is not supported"
+    if given.get("steps_per_epoch") is not None:
+        reason = "steps_per_epoch is not supported"
     if len(x_shape) > 2:
         reason = reason or f"x of shape {x_shape} is not supported"
     for name, data in (("x", x), ("y", y)):
@@ -103,6 +134,23 @@ def held_out_of(given: Mapping[str, Any], data: Taken) -> HeldOut:
     if widths != (data.x.shape[1], data.y.shape[1]) or len(x) != len(y) or not len(x):
         raise Unsupported(f"validation data of shapes {x.shape} and {y.shape} are not supported")
     return HeldOut(x, y)
+
+
+def is_data_set(given: Mapping[str, Any]) -> bool:
+    """Whether x of a call of `fit` gives batches: a generator, a PyDataset, a DataLoader, a tf.data set.
+
+    What goes through TensorFlow's compiled loop cannot be seen from outside.
+    """
+    import keras
+
+    x = given.get("x")
+    gives = given.get("y") is None and x is not None and not is_array(x)
+    return (
+        gives
+        and keras.backend.backend() in ("jax", "torch")
+        and not isinstance(x, (dict, list, tuple))
+        and (hasattr(x, "__iter__") or hasattr(x, "__getitem__"))
+    )
 
 
 def is_array(data: Any) -> bool:

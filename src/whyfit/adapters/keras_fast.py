@@ -42,7 +42,8 @@ def metrics_of(
     plain = [name for name in names if name in formulas]
     sets = [("", data.x, data.y, plain)]
     validation = data.validation
-    if validation is not None and len(validation) >= 2 and recipe.loss in formulas:
+    weighted = validation is not None and len(validation) > 2 and validation[2] is not None
+    if validation is not None and len(validation) >= 2 and recipe.loss in formulas and not weighted:
         x, y = (
             np.asarray(each, dtype=np.float64).reshape(len(each), -1) for each in validation[:2]
         )

@@ -7,7 +7,7 @@ import dis
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -58,6 +58,23 @@ def with_rates(recipe: Recipe, rates: Sequence[float], scheduler: Any) -> tuple[
     optimizer = replace(recipe.optimizer, learning_rate=rates[0])
     schedule = Schedule("table", per="epoch", change="epoch", multiples=multiples)
     return replace(recipe, optimizer=optimizer, schedule=schedule), reason
+
+
+def of_loop(recipe: Recipe, rates: Sequence[float], length: int) -> tuple[Recipe, str | None]:
+    """The recipe with the rates of all steps of a loop as its schedule, the last for ever after.
+
+    `length` is the number of steps of a pass. Also why that is not the script's, if so.
+    """
+    if rates[0] <= 0.0:
+        return recipe, "a learning rate that starts from zero is not supported"
+    passes = [set(rates[at : at + length]) for at in range(0, len(rates), length)]
+    per: Literal["epoch", "step"] = "epoch" if all(len(each) == 1 for each in passes) else "step"
+    table = rates[::length] if per == "epoch" else rates
+    if len(table) > MOST_TABLE:
+        return recipe, "a learning rate that changes so often is not supported"
+    multiples = tuple(float(f"{value / rates[0]:.9g}") for value in table)
+    schedule = Schedule("table", per=per, change=per, multiples=multiples)
+    return replace(recipe, schedule=schedule), None
 
 
 def _leaves_nothing(function: Any) -> bool:

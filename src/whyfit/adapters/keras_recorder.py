@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +11,12 @@ import numpy as np
 from whyfit.adapters import keras_graph, keras_rates, keras_recipe
 from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.keras_continued import joined, one_training
-from whyfit.adapters.keras_data import Taken, held_out_of, taken
+from whyfit.adapters.keras_data import Taken, held_out_of, is_data_set, taken
 from whyfit.adapters.keras_fast import history_of, metrics_of, unflat
+from whyfit.adapters.keras_feed import Feed, tapped
 from whyfit.adapters.sklearn import same_scaler, scaler_of
 from whyfit.adapters.watching import guarded
+from whyfit.adapters.weights import same_weights
 from whyfit.errors import Unsupported
 from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
 from whyfit.records.network import Array
@@ -31,7 +33,7 @@ SEEDING_WEIGHTS = ("random.seed", "keras.utils.set_random_seed")
 
 
 @dataclass(frozen=True, eq=False)
-class _Recorded:
+class Recorded:
     """All weights after so many epochs."""
 
     epoch: int
@@ -52,8 +54,8 @@ class KerasRecorder:
     network: Any = None
     recipe: Recipe | None = None
     start: Array | None = None
-    recorded: list[_Recorded] = field(default_factory=list)
-    latest: _Recorded | None = None
+    recorded: list[Recorded] = field(default_factory=list)
+    latest: Recorded | None = None
     history: dict[str, list[float]] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
     epochs_done: int = 0
@@ -63,6 +65,11 @@ class KerasRecorder:
     warnings: tuple[str, ...] = ()
     engine_trained: bool = False
     held_out: HeldOut | None = None
+    feed: Feed | None = None
+    fed_by_set: bool = False
+    role: str = "fit"
+    _new_pass: bool = False
+    _train_function: Any = None
 
     # ---- before training ----
 
@@ -73,12 +80,19 @@ class KerasRecorder:
 
     def take_data(self) -> None:
         """Copy x and y as Keras will train on them; say why not where that is impossible."""
+        if is_data_set(self.given):
+            # What it gives is seen batch by batch: until then there are no samples.
+            self.feed, self.fed_by_set = Feed(), True
+            self.data = Taken(validation=self.given.get("validation_data"), ready=True)
+            return
         self.data = taken(self.given)
         self.reason = self.data.reason
 
     def begin(self) -> None:
         """Read recipe and start weights, before the first step."""
         try:
+            if self.fed_by_set:
+                self._expect_samples()
             self.network = self._known_network()
             self.recipe = self._recipe()
         except Unsupported as unsupported:
@@ -87,8 +101,67 @@ class KerasRecorder:
             self.start = keras_recipe.flat(self.network.get_weights())
             bytes_each = 8 * len(self.start)
             self.every = max(1, int(np.ceil(bytes_each * self.recipe.epochs / MOST_SNAPSHOT_BYTES)))
-            self.latest = _Recorded(0, self.start)
+            self.latest = Recorded(0, self.start)
             self.recorded = [self.latest]
+
+    def _expect_samples(self) -> None:
+        """Read from the model how wide the samples are that are still to come, and watch for them."""
+        try:
+            widths = [int(shape[-1]) for shape in (self.model.input_shape, self.model.output_shape)]
+        except (AttributeError, TypeError, ValueError):
+            kind = type(self.model).__name__
+            raise Unsupported(f"a data set for a model of class {kind} is not supported") from None
+        self.data = replace(self.data, x=np.zeros((0, widths[0])), y=np.zeros((0, widths[1])))
+        self._train_function = self.model.train_function
+        self.model.train_function = tapped(self._train_function, self._take_batch)
+
+    def _take_batch(self, batch: Any) -> None:
+        import keras
+
+        def take() -> None:
+            assert self.feed is not None  # else nothing is tapped
+            parts = keras.utils.unpack_x_y_sample_weight(batch)
+            self.feed.take(*parts, new_pass=self._new_pass)
+            self._new_pass = False
+
+        guarded(self.session, "reading a batch", take)
+
+    def _untap(self) -> None:
+        if self._train_function is not None:
+            self.model.train_function = self._train_function
+            self._train_function = None
+
+    def _take_feed(self) -> None:
+        """Put what the batches amounted to in the place of data and passes that were not known."""
+        feed = self.feed
+        if feed is None:
+            return
+        if not feed.known:
+            self.reason = self.reason or feed.reason or "no batch of its data was seen"
+            self.data = Taken(reason=self.reason)
+            return
+        found, data = feed.result()
+        self.data = replace(data, validation=self.data.validation)
+        self.given |= {"x": data.x, "y": data.y}
+        self.reason = self.reason or data.reason
+        passes = feed.steps // found.steps
+        if self.fed_by_set and self.complete and passes != self.epochs_done:
+            self.reason = self.reason or (
+                f"epochs of {feed.steps / max(1, self.epochs_done):.3g} batches over a data set of "
+                f"{found.steps} are not supported"
+            )
+        if self.recipe is None:
+            return
+        self.recipe = replace(
+            self.recipe,
+            batch_size=found.batch_size,
+            shuffle=found.shuffle,
+            drop_last=found.drop_last,
+        )
+        if (self.recipe.inputs, self.recipe.layers[-1].units) != (data.x.shape[1], data.y.shape[1]):
+            self.reason = self.reason or (
+                f"x of shape {data.x_shape} and y of shape {data.y_shape} are not supported"
+            )
 
     def _known_network(self) -> Any:
         """The model as a graph, made once for all its fits."""
@@ -129,12 +202,15 @@ class KerasRecorder:
 
     def _continued(self) -> KerasRecorder | None:
         """The recorder of an earlier fit that this one simply goes on with."""
+        if self.feed is not None:
+            return None
         last = self.adapter.last.get(id(self.model))
         if last is None or last.recipe is None or last.model is not self.model:
             return None
         same = (
             np.array_equal(last.data.x, self.data.x)
             and np.array_equal(last.data.y, self.data.y)
+            and same_weights(last.data.weight, self.data.weight)
             and last.given.get("batch_size") == self.given.get("batch_size")
             and len(self.session.fits) > 0
         )
@@ -153,6 +229,7 @@ class KerasRecorder:
                 guarded(recorder.session, "reading the start weights", recorder.begin)
 
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                recorder.begin_pass()
                 guarded(recorder.session, "reading the learning rate", recorder.note_rate)
 
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -170,6 +247,10 @@ class KerasRecorder:
 
         given = self.given.get("callbacks")
         return keras.tree.flatten(getattr(given, "callbacks", given) if given is not None else [])
+
+    def begin_pass(self) -> None:
+        """Note that a data set is gone through anew, unless it goes on from epoch to epoch."""
+        self._new_pass = self.given.get("steps_per_epoch") is None
 
     def note_rate(self) -> None:
         """Note the learning rate of the epoch that begins."""
@@ -190,7 +271,7 @@ class KerasRecorder:
                 self.history.setdefault(name, []).append(float(value))
         if self.recipe is not None:
             weights = keras_recipe.flat(self.network.get_weights())
-            self.latest = _Recorded(self.epochs_done + 1, weights)
+            self.latest = Recorded(self.epochs_done + 1, weights)
             if self.session.keep_weights and self.latest.epoch % self.every == 0:
                 self.recorded.append(self.latest)
         self.epochs_done += 1
@@ -201,6 +282,9 @@ class KerasRecorder:
         """Train with the substitute, give the model the weights and return a History; None if it
         cannot, so that Keras must train after all.
         """
+        if self.feed is not None:
+            self.session.say("--fast: Keras trains this fit itself: its data come from a data set")
+            return None
         if self.ready and not self.reason:
             if not self.model.built:
                 self.model.build((None, self.data.x.shape[1]))
@@ -222,11 +306,12 @@ class KerasRecorder:
             seed=seed,
             every=self.every,
             held_out=self.held_out,
+            sample_weight=self.data.weight,
         )
         self.network.set_weights(unflat(trained.end, self.network.get_weights()))
         self.epochs_done = len(trained.losses)
         self.recorded += [
-            _Recorded((at + 1) * self.every, row.astype(np.float64))
+            Recorded((at + 1) * self.every, row.astype(np.float64))
             for at, row in enumerate(trained.snapshots)
         ]
         self.complete = True
@@ -252,6 +337,8 @@ class KerasRecorder:
 
     def finish(self) -> None:
         """Hand the fit over, complete or as far as it came."""
+        self._untap()
+        self._take_feed()
         if not self.ready:
             if self.reason:
                 self.session.problems.append(f"a call of fit was not captured: {self.reason}")
@@ -338,6 +425,7 @@ class KerasRecorder:
             metrics=tuple(self._metric_names()),
             scaler_shared=shared,
             held_out=self.held_out,
+            sample_weight=self.data.weight,
         )
 
     def _end_weights(self) -> Array:
@@ -364,7 +452,9 @@ class KerasRecorder:
 
     def _calls(self) -> list[Call]:
         created, compiled = self.adapter.created, self.adapter.compiled
-        calls = [Call("fit", self.place)] if self.place else []
+        calls = [Call(self.role, self.place)] if self.place else []
+        if self.fed_by_set and self.place:
+            calls.append(Call("data_set", self.place))
         if place := compiled.get(id(self.model)):
             calls.append(Call("compile", place))
         if place := created.get(id(getattr(self.model, "optimizer", None))):

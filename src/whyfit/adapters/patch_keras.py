@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import libcst as cst
 
-from whyfit.adapters import scaling_keras
+from whyfit.adapters import loops, scaling_keras
 from whyfit.adapters.callbacks import STOPPING, without_stopping
 from whyfit.adapters.edits import CannotPlace, Edit, calls_within
+from whyfit.adapters.placing import Place as Placing
 from whyfit.adapters.placing import (
-    Place,
     Request,
     by_hand,
     calls_of,
@@ -19,8 +19,8 @@ from whyfit.adapters.placing import (
     layers_of,
     place_scaling,
 )
-from whyfit.records import fit as fits
 from whyfit.records.finding import Change
+from whyfit.records.fit import Place
 
 DENSE_ARGUMENTS = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
 FIT_ARGUMENTS = ("x", "y", "batch_size", "epochs")
@@ -69,7 +69,7 @@ def _activation(request: Request, change: Change) -> None:
 
 def _units(request: Request, change: Change) -> None:
     widths = change.to.split(", ")
-    placed: dict[fits.Place, str] = {}
+    placed: dict[Place, str] = {}
     for call in layers_of(request, hidden(request.fit)):
         if placed.setdefault(call.place, widths[call.index]) != widths[call.index]:
             raise CannotPlace(by_hand("layer", "one line makes layers of different widths"))
@@ -111,6 +111,17 @@ def _dropout(_request: Request, _change: Change) -> None:
     raise CannotPlace("take the Dropout layers out of the network")
 
 
+def _steps_of_loop(request: Request) -> Place | None:
+    """Where the script calls `train_on_batch` in a loop of its own, or None."""
+    own = any(call.role == "step" for call in request.fit.calls)
+    return calls_of(request, "step")[0].place if own else None
+
+
+def _refuse_data_set(request: Request, what: str) -> None:
+    if any(call.role == "data_set" for call in request.fit.calls):
+        raise CannotPlace(f"{what} where the data set is made, by hand")
+
+
 def _early_stopping(request: Request, _change: Change) -> None:
     (call, *_more) = calls_of(request, "fit")
     module = cst.parse_module(request.source)
@@ -126,6 +137,9 @@ def _early_stopping(request: Request, _change: Change) -> None:
 
 
 def _shuffle(request: Request, change: Change) -> None:
+    _refuse_data_set(request, f"turn shuffling {change.to}")
+    if _steps_of_loop(request) is not None:
+        raise CannotPlace(f"turn shuffling {change.to} in the loop, by hand")
     (call, *_more) = calls_of(request, "fit")
     value = str(change.to != "off")
     request.edits.arguments.append(Edit(call.place, "shuffle", value, FIT_ARGUMENTS))
@@ -174,17 +188,54 @@ def _optimizer(request: Request, change: Change) -> None:
     request.edits.arguments.append(Edit(compiled.place, "optimizer", code, COMPILE_ARGUMENTS))
 
 
-def _on_fit(argument: str) -> Place:
-    def place(request: Request, change: Change) -> None:
+def _epochs(request: Request, change: Change) -> None:
+    recipe, step = request.fit.recipe, _steps_of_loop(request)
+    if step is None:
         (call, *_more) = calls_of(request, "fit")
-        request.edits.arguments.append(Edit(call.place, argument, change.to, FIT_ARGUMENTS))
+        request.edits.arguments.append(Edit(call.place, "epochs", change.to, FIT_ARGUMENTS))
+        return
+    edit = loops.counted_loop(request.source, step, recipe.epochs if recipe else 0)
+    if edit is None:
+        raise CannotPlace(
+            f"the number of epochs has to be set to {change.to} by hand: no loop over range(...) "
+            "around the training counts them"
+        )
+    place, positions = edit
+    request.edits.arguments.append(Edit(place, "stop", change.to, positions))
+
+
+def _batch_size(request: Request, change: Change) -> None:
+    _refuse_data_set(request, f"make batches of {change.to}")
+    recipe, step = request.fit.recipe, _steps_of_loop(request)
+    if step is None:
+        (call, *_more) = calls_of(request, "fit")
+        request.edits.arguments.append(Edit(call.place, "batch_size", change.to, FIT_ARGUMENTS))
+        return
+    name = loops.step_name(request.source, step, recipe.batch_size if recipe else 0)
+    if name is None:
+        raise CannotPlace(
+            f"train on batches of {change.to}, by hand: the loop takes its batches without a named "
+            "batch size"
+        )
+    request.edits.constants[name] = change.to
+
+
+def _scaled_by_hand(data: str) -> Placing:
+    placed = scaling_keras.by_hand(data)
+
+    def place(request: Request, change: Change) -> None:
+        if any(call.role == "data_set" for call in request.fit.calls):
+            raise CannotPlace(f"{data} comes from a data set")
+        if _steps_of_loop(request) is not None:
+            raise CannotPlace(f"{data} is trained on in a loop of the script's own")
+        placed(request, change)
 
     return place
 
 
-PLACES: Mapping[str, Place] = {
-    "input_range": place_scaling("input_scaler", "x", scaling_keras.by_hand("x")),
-    "target_range": place_scaling("target_scaler", "y", scaling_keras.by_hand("y")),
+PLACES: Mapping[str, Placing] = {
+    "input_range": place_scaling("input_scaler", "x", _scaled_by_hand("x")),
+    "target_range": place_scaling("target_scaler", "y", _scaled_by_hand("y")),
     "activation": _activation,
     "output_activation": _activation,
     "units": _units,
@@ -196,8 +247,8 @@ PLACES: Mapping[str, Place] = {
     "loss": _loss,
     "optimizer": _optimizer,
     "learning_rate": _learning_rate,
-    "epochs": _on_fit("epochs"),
-    "batch_size": _on_fit("batch_size"),
+    "epochs": _epochs,
+    "batch_size": _batch_size,
     "weight_penalty": _weight_penalty,
     "dropout": _dropout,
     "early_stopping": _early_stopping,

@@ -19,6 +19,7 @@ ROLE_NAMES = {
     "optimizer": "the optimizer",
     "compile": "compile",
     "fit": "fit",
+    "step": "the loop",
     "loader": "the DataLoader",
     "regressor": "the regressor",
     "backward": "the call of backward",

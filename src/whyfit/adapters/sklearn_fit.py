@@ -22,6 +22,12 @@ from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.batches import Batches
 from whyfit.adapters.places import calling_place
 from whyfit.adapters.watching import Watch, guarded, mixed_seed
+from whyfit.adapters.weights import (
+    same_weights,
+    why_not_weighted,
+    with_weights,
+    without_weights,
+)
 from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
@@ -111,7 +117,9 @@ class RegressorWatch:
         """Calls of `fit` that go on with the weights are told as one training, not as many."""
         fits = self._session.fits
         if len(fits) < 2 or not (
-            np.array_equal(fits[-2].x, fits[-1].x) and np.array_equal(fits[-2].y, fits[-1].y)
+            np.array_equal(fits[-2].x, fits[-1].x)
+            and np.array_equal(fits[-2].y, fits[-1].y)
+            and same_weights(fits[-2].sample_weight, fits[-1].sample_weight)
         ):
             return
         second, first = fits.pop(), fits.pop()
@@ -144,6 +152,7 @@ class Training:
     reason: str | None = None
     x: Array = field(default_factory=lambda: np.zeros((0, 1)))
     y: Array = field(default_factory=lambda: np.zeros((0, 1)))
+    weight: Array | None = None
     recipe: Recipe | None = None
     start: Array | None = None
     last: Array | None = None
@@ -165,8 +174,8 @@ class Training:
             self.reason = "a model that was trained before this fit is not supported"
         self.recipe, reason = sklearn_recipe.recipe_of(self.model, len(self.x))
         self.reason = self.reason or reason
-        if given.get("sample_weight") is not None:
-            self.reason = self.reason or "sample_weight is not supported"
+        if self.weight is not None:
+            self.recipe = replace(self.recipe, divide_by_weights=True)
         self.start = self.last = sklearn_recipe.flat(self.model)
         self.recorded = [(0, self.start)]
         size = 8 * len(self.start) * self.recipe.epochs
@@ -181,18 +190,32 @@ class Training:
         x = x.toarray() if hasattr(x, "toarray") else np.asarray(x)
         self.x = np.array(x, dtype=np.float64)
         self.y = np.array(given["y"], dtype=np.float64).reshape(len(x), -1)
+        self._take_weight(given.get("sample_weight"))
         self.calls += 1
         if self.incremental and not self.batches.settled:
-            self.batches.add(self.x, self.y)
+            self.batches.add(self.x, with_weights(self.y, self.weight))
         elif self.incremental:
-            self.batches.check(self.calls - 1, self.x, self.y)
+            self.batches.check(self.calls - 1, self.x, with_weights(self.y, self.weight))
+
+    def _take_weight(self, given: Any) -> None:
+        weighted = self.weight is not None
+        self.weight = None if given is None else np.array(given, dtype=np.float64)
+        if self.calls and weighted != (self.weight is not None):
+            self.reason = self.reason or "samples weighted in some calls only are not supported"
+        if reason := why_not_weighted(self.weight):
+            self.reason, self.weight = self.reason or reason, None
 
     def split(self, parts: Sequence[Any]) -> None:
         """Take the samples that are learned from and those that are held out, of `train_test_split`."""
-        x, held_out_x, y, held_out_y = (
+        x, held_out_x, y, held_out_y, *weights = (
             np.array(each.toarray() if hasattr(each, "toarray") else each, dtype=np.float64)
-            for each in parts[:4]
+            for each in parts
         )
+        if weights:
+            self.weight = weights[0]
+            self.reason = self.reason or (
+                "weighted validation data, by which training goes, are not supported"
+            )
         self.x, self.y = x, y.reshape(len(y), -1)
         self.held_out = HeldOut(held_out_x, held_out_y.reshape(len(held_out_y), -1))
         if self.recipe is not None:
@@ -233,7 +256,9 @@ class Training:
             return False
         began = time.monotonic()
         seed = int(np.random.randint(2**31))
-        trained = substitute.train(whole, self.x, self.y, self.start, seed=seed, every=1)
+        trained = substitute.train(
+            whole, self.x, self.y, self.start, seed=seed, every=1, sample_weight=self.weight
+        )
         losses = trained.losses
         done = len(losses)
         if stopping is not None:
@@ -290,7 +315,8 @@ class Training:
             )
         if not whole and size < data.batch_size:
             self.reason = self.reason or "parts larger than a batch are not supported"
-        self.x, self.y = data.x, data.y
+        self.x = data.x
+        self.y, self.weight = without_weights(data.y, weighted=self.weight is not None)
         self.recipe = replace(
             self.recipe,
             epochs=max(1, self.calls // data.steps),
@@ -341,6 +367,7 @@ class Training:
             engine_trained=self.engine_trained,
             environment={"sklearn": str(sklearn.__version__)},
             held_out=self.held_out,
+            sample_weight=self.weight,
         )
 
     def _history(self) -> WeightHistory | None:

@@ -41,9 +41,9 @@ class Order:
 class Trained:
     """Outcome of training, one entry a replicate.
 
-    `mean_squared_error` is over all samples and outputs in the units the network was trained in;
-    `diverged_at` is the number of steps before the first non-finite loss, or -1; `epochs_done`
-    is less than the recipe's where training stopped early; `history` is the mean training loss of
+    `mean_squared_error` is over all outputs and samples, weighted if they are, in the units the network
+    was trained in; `diverged_at` is the number of steps before the first non-finite loss, or -1;
+    `epochs_done` is less than the recipe's where training stopped early; `history` is the mean loss of
     each epoch as the framework prints it; `snapshots` are the weights after every `snapshot_every`
     epochs. Both are NaN after a replicate stopped.
     """
@@ -233,6 +233,8 @@ def _check(
             raise UsageError(f"{name} must have shape ({wanted}): got {shape}")
     if weights is not None and weights.shape != (len(x),):
         raise UsageError(f"sample_weight must have shape ({len(x)},): got {weights.shape}")
+    if weights is not None and not (np.all(weights >= 0.0) and np.any(weights > 0.0)):
+        raise UsageError("sample_weight must not be negative, and not 0 for all samples")
     if len(x) == 0:
         raise UsageError("x must have at least one sample: got none")
     if recipe.drop_last and len(x) < recipe.batch_size:

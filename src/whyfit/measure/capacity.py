@@ -21,9 +21,9 @@ from threadpoolctl import threadpool_limits
 from whyfit.measure.depth import deepened, most_pieces
 from whyfit.measure.segments import Floor, floors
 from whyfit.records.evidence import Capacity
-from whyfit.records.fit import unexplained_variance
 from whyfit.records.network import Activation, Array, Layer, Network
 from whyfit.records.recipe import DenseLayer, Recipe
+from whyfit.records.variance import unexplained_variance
 
 MOST_FLOORS = 6
 """Numbers of bends on the curve that a report draws; the network's own number is always among the

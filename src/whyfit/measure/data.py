@@ -11,25 +11,29 @@ from scipy.spatial import KDTree
 
 from whyfit.records.evidence import ColumnMeasures, DataMeasures
 from whyfit.records.network import Array
+from whyfit.records.variance import variance, weighted_mean
 
 LEAST_SAMPLES = 12
 """With one input fewer samples leave too few neighbours to compare."""
 
 
 def data_measures(
-    x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"]
+    x: Float[Array, "samples inputs"],
+    y: Float[Array, "samples outputs"],
+    weight: Float[Array, samples] | None = None,
 ) -> DataMeasures:
-    """Measure the data of a fit."""
+    """Measure the data of a fit; shares of the variance are weighted where the samples are."""
+    enough = len(x) >= (LEAST_SAMPLES if x.shape[1] == 1 else LEAST_GAMMA_SAMPLES)
     return DataMeasures(
         samples=len(x),
         x=tuple(_column(column) for column in x.T),
         y=tuple(_column(column) for column in y.T),
-        noise_floor=noise_floor(x, y),
-        best_line=best_line(x, y),
+        noise_floor=noise_floor(x, y, weight),
+        best_line=best_line(x, y, weight),
         sorted_share=sorted_share(x),
         tail=_tail(y),
         duplicates=_duplicates(x),
-        noise_measured=len(x) >= (LEAST_SAMPLES if x.shape[1] == 1 else LEAST_GAMMA_SAMPLES),
+        noise_measured=enough and (weight is None or (x.shape[1] == 1 and _comparable(x, weight))),
     )
 
 
@@ -63,17 +67,35 @@ def _column(values: Array) -> ColumnMeasures:
     )
 
 
-def best_line(x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"]) -> float:
+def best_line(
+    x: Float[Array, "samples inputs"],
+    y: Float[Array, "samples outputs"],
+    weight: Float[Array, samples] | None = None,
+) -> float:
     """Unexplained variance of the best affine function of x; NaN where y is constant."""
-    variance = float(np.mean((y - y.mean(axis=0)) ** 2))
-    if variance == 0.0:
+    spread = variance(y, weight)
+    if spread == 0.0:
         return float("nan")
     design = np.column_stack([np.ones(len(x)), (x - x.mean(axis=0)) / _spread(x)])
-    coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
-    return float(np.mean((design @ coefficients - y) ** 2)) / variance
+    return least_squares(design, y, weight) / spread
 
 
-def noise_floor(x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"]) -> float:
+def least_squares(
+    design: Float[Array, "samples columns"],
+    y: Float[Array, "samples outputs"],
+    weight: Float[Array, samples] | None = None,
+) -> float:
+    """Mean squared error of the best linear function of the columns, weighted if there are weights."""
+    root = 1.0 if weight is None else np.sqrt(weight)[:, None]
+    coefficients = np.linalg.lstsq(root * design, root * y, rcond=None)[0]
+    return weighted_mean((design @ coefficients - y) ** 2, weight)
+
+
+def noise_floor(
+    x: Float[Array, "samples inputs"],
+    y: Float[Array, "samples outputs"],
+    weight: Float[Array, samples] | None = None,
+) -> float:
     """Variance of the noise in y, as a share of the variance of y; 0 where it cannot be told.
 
     One input: the difference-based estimator of Gasser, Sroka & Jennen-Steinmetz (1986), which
@@ -81,19 +103,36 @@ def noise_floor(x: Float[Array, "samples inputs"], y: Float[Array, "samples outp
     coarse grid looks like noise to it, but then the estimate grows about sixteenfold when every
     other sample is left out, while that of real noise stays; Richardson's extrapolation to
     spacing zero takes the curvature out. Several inputs: the Gamma test, see `gamma_test`.
+
+    With weights the mean over the samples is weighted, with one input only, and where neighbours count
+    about alike: the noise of samples that count little would else be taken for that of the others.
     """
-    variance = float(np.mean((y - y.mean(axis=0)) ** 2))
-    if len(x) < LEAST_SAMPLES or variance == 0.0:
+    spread = variance(y, weight)
+    if len(x) < LEAST_SAMPLES or spread == 0.0:
         return 0.0
     if x.shape[1] != 1:
-        return gamma_test(x, y) / variance
+        return gamma_test(x, y) / spread if weight is None else 0.0
+    if weight is not None and not _comparable(x, weight):
+        return 0.0
     order = np.argsort(x[:, 0], kind="stable")
-    at, targets = x[order, 0], y[order]
-    fine = _gasser(at, targets)
-    coarse = 0.5 * (_gasser(at[::2], targets[::2]) + _gasser(at[1::2], targets[1::2]))
+    counts = np.ones(len(x)) if weight is None else weight
+    at, targets, counts = x[order, 0], y[order], counts[order]
+    fine = _gasser(at, targets, counts)
+    halves = (slice(0, None, 2), slice(1, None, 2))
+    coarse = 0.5 * sum(_gasser(at[half], targets[half], counts[half]) for half in halves)
     if not np.isfinite(fine) or not np.isfinite(coarse):
         return 0.0
-    return max(0.0, fine - max(0.0, coarse - fine) / 15.0) / variance
+    return max(0.0, fine - max(0.0, coarse - fine) / 15.0) / spread
+
+
+ALIKE = 2.0
+"""Neighbours whose weights differ by no more than this factor are taken to be equally noisy."""
+
+
+def _comparable(x: Array, weight: Array) -> bool:
+    """Whether nine in ten neighbours in x count about alike."""
+    sizes = np.log(weight[np.argsort(x[:, 0], kind="stable")])
+    return float(np.mean(np.abs(np.diff(sizes)) <= np.log(ALIKE))) >= 0.9
 
 
 GAMMA_NEIGHBOURS = 10
@@ -131,7 +170,7 @@ def gamma_test(x: Float[Array, "samples inputs"], y: Float[Array, "samples outpu
     return least if least > 0.5 * half[0] else 0.0
 
 
-def _gasser(x: Array, y: Array) -> float:
+def _gasser(x: Array, y: Array, weight: Array) -> float:
     left, right = x[1:-1] - x[:-2], x[2:] - x[1:-1]
     width = left + right
     usable = width > 0.0
@@ -139,7 +178,8 @@ def _gasser(x: Array, y: Array) -> float:
         return float("nan")
     share = (right[usable] / width[usable])[:, None]
     residual = share * y[:-2][usable] + (1.0 - share) * y[2:][usable] - y[1:-1][usable]
-    return float(np.mean(residual**2 / (share**2 + (1.0 - share) ** 2 + 1.0)))
+    squares = residual**2 / (share**2 + (1.0 - share) ** 2 + 1.0)
+    return weighted_mean(squares, weight[1:-1][usable])
 
 
 def _spread(x: Array) -> Array:

@@ -18,9 +18,12 @@ def gather(fit: Fit) -> Evidence:
     """Measure everything that the capture allows; what it does not allow is named, not guessed."""
     fit = _finite_samples(fit)
     recipe, start, end = fit.recipe, fit.start, fit.end
-    x, y = fit.x, fit.y
+    counted = _counted_samples(fit)
+    x, y, weight = counted.x, counted.y, _weight(counted)
     rows = activity.few_rows(x)
     few, few_y = x[rows], y[rows]
+    pull = _pull(fit, counted)
+    pull = None if pull is None else pull[rows]
     low, high = float(x[:, 0].min()), float(x[:, 0].max())
     shape = start or end
     traceable = (
@@ -28,13 +31,13 @@ def gather(fit: Fit) -> Evidence:
         and shape.inputs == 1
         and all(layer.activation.piecewise_linear for layer in shape.layers)
     )
-    data = data_measures(x, y)
+    data = data_measures(x, y, weight)
     history = fit.weight_history
     evidence = Evidence(
         fit=fit,
         data=data,
         training=training.training_measures(
-            fit.history.get("loss", ()), len(x), recipe.batch_size if recipe else 32
+            fit.history.get("loss", ()), len(fit.x), recipe.batch_size if recipe else 32
         ),
         start=activity.start_measures(recipe) if recipe else None,
         start_units=_units(start, x, y, few, few_y),
@@ -45,16 +48,19 @@ def gather(fit: Fit) -> Evidence:
         tracks=hinges.hinge_tracks(recipe, history, low, high)
         if recipe and history and traceable
         else None,
-        capacity=capacity.capacity(recipe, x, y) if recipe else None,
+        capacity=capacity.capacity(recipe, x, y) if recipe and weight is None else None,
         curve=curve.curve_measures(x, y, data.noise_floor),
-        steps=gradients.step_measures(fit, recipe, few, few_y) if recipe else None,
-        identities=identities.identities(fit, few),
-        floors=identities.floors_of(recipe, x, y),
-        regularisation=regularisation(fit, recipe, few, few_y) if recipe else Regularisation(),
+        steps=gradients.step_measures(fit, recipe, few, few_y, pull) if recipe else None,
+        identities=identities.identities(counted, few),
+        floors=identities.floors_of(recipe, x, y, weight),
+        regularisation=regularisation(fit, recipe, few, few_y, pull)
+        if recipe
+        else Regularisation(),
         patterns=_patterns(start, end, few),
-        between=curve.between_samples(end, x, y) if end else None,
+        between=curve.between_samples(end, x, y) if end and weight is None else None,
     )
-    return replace(evidence, not_measured=_not_measured(evidence, traceable))
+    said = _not_measured(evidence, traceable, weighted=weight is not None)
+    return replace(evidence, not_measured=said)
 
 
 ABOUT_THE_START = (
@@ -84,7 +90,7 @@ def _patterns(start: Network | None, end: Network | None, x: Array) -> tuple[int
     return (before, after) if before is not None and after is not None else None
 
 
-def _not_measured(evidence: Evidence, traceable: bool) -> tuple[str, ...]:
+def _not_measured(evidence: Evidence, traceable: bool, *, weighted: bool) -> tuple[str, ...]:
     """What could not be measured and why, with the rules that therefore could not look."""
     fit = evidence.fit
     said = []
@@ -100,7 +106,12 @@ def _not_measured(evidence: Evidence, traceable: bool) -> tuple[str, ...]:
     if shape is not None and not traceable:
         one = shape.inputs == 1
         said.append(f"hinges: needs {'a piecewise-linear activation' if one else 'one input'}")
-    if evidence.capacity is None:
+    if weighted:
+        said += [
+            "capacity: needs samples that all count alike",
+            "too-few-samples: needs samples that all count alike",
+        ]
+    elif evidence.capacity is None:
         said.append("capacity: needs one input, hidden ReLU layers with biases and a linear output")
     if fit.x.shape[1] != 1:
         said.append(
@@ -119,5 +130,40 @@ def _finite_samples(fit: Fit) -> Fit:
     finite = np.all(np.isfinite(fit.x), axis=1) & np.all(np.isfinite(fit.y), axis=1)
     if np.all(finite) or not np.any(finite):
         return fit
-    predictions = None if fit.predictions is None else fit.predictions[finite]
-    return replace(fit, x=fit.x[finite], y=fit.y[finite], predictions=predictions)
+    return _only(fit, finite)
+
+
+def _counted_samples(fit: Fit) -> Fit:
+    """The fit on the samples whose errors are part of its loss: a weight of 0 takes a sample out."""
+    weight = fit.sample_weight
+    return fit if weight is None or np.all(weight > 0.0) else _only(fit, weight > 0.0)
+
+
+def _only(fit: Fit, rows: Array) -> Fit:
+    parts = {
+        name: None if values is None else values[rows]
+        for name, values in (
+            ("predictions", fit.predictions),
+            ("sample_weight", fit.sample_weight),
+        )
+    }
+    return replace(fit, x=fit.x[rows], y=fit.y[rows], **parts)
+
+
+def _weight(counted: Fit) -> Array | None:
+    """How much each sample counts, or None where they all count alike."""
+    weight = counted.sample_weight
+    return None if weight is None or weight.min() == weight.max() else weight
+
+
+def _pull(fit: Fit, counted: Fit) -> Array | None:
+    """What the loss multiplies the error of each sample with, beside a mean over those that count.
+
+    A loss that is divided by the number of samples feels how large the weights are, and those of 0.
+    """
+    weight = counted.sample_weight
+    if weight is None:
+        return None
+    if fit.recipe is not None and fit.recipe.divide_by_weights:
+        return weight / weight.mean()
+    return weight * (len(weight) / len(fit.x))

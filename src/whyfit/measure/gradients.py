@@ -37,14 +37,19 @@ def slope(activation: Activation, z: Array) -> Array:
 
 
 def gradients(
-    network: Network, x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"]
+    network: Network,
+    x: Float[Array, "samples inputs"],
+    y: Float[Array, "samples outputs"],
+    pull: Float[Array, samples] | None = None,
 ) -> list[tuple[Array, Array]]:
     """Gradient of the mean squared error in each layer's weights and biases, first to last.
 
-    Biases are given whether or not the layer has them.
+    Biases are given whether or not the layer has them. `pull` multiplies the error of each sample.
     """
     trace = network.traced(x)
     upstream = 2.0 * (trace[-1][1] - y) / y.size
+    if pull is not None:
+        upstream = upstream * pull[:, None]
     found: list[tuple[Array, Array]] = []
     for index in range(len(network.layers) - 1, -1, -1):
         layer = network.layers[index]
@@ -73,6 +78,7 @@ def curvature(
     network: Network,
     x: Float[Array, "samples inputs"],
     y: Float[Array, "samples outputs"],
+    pull: Float[Array, samples] | None = None,
 ) -> float:
     """Largest curvature of the mean squared error: the largest eigenvalue of its Hessian in size.
 
@@ -83,14 +89,15 @@ def curvature(
     at = flatten(network).astype(np.float64)
     if len(at) > MOST_PARAMETERS or not np.all(np.isfinite(at)):
         return float("nan")
-    pull = _gradient_of(recipe, x, y)
+    gradient = _gradient_of(recipe, x, y, pull)
     step = 1e-4 * max(1.0, float(np.linalg.norm(at)))
     direction = np.random.default_rng(0).standard_normal(len(at))
     largest = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         for _iteration in range(POWER_ITERATIONS):
             direction /= np.linalg.norm(direction)
-            product = (pull(at + step * direction) - pull(at - step * direction)) / (2.0 * step)
+            ahead, behind = (gradient(at + side * step * direction) for side in (1.0, -1.0))
+            product = (ahead - behind) / (2.0 * step)
             largest = float(np.linalg.norm(product))
             if largest == 0.0 or not np.isfinite(largest):
                 break
@@ -98,34 +105,44 @@ def curvature(
     return largest
 
 
-def _gradient_of(recipe: Recipe, x: Array, y: Array) -> Callable[[Array], Array]:
-    def pull(weights: Array) -> Array:
+def _gradient_of(
+    recipe: Recipe, x: Array, y: Array, pull: Array | None
+) -> Callable[[Array], Array]:
+    def gradient(weights: Array) -> Array:
         network = recipe.network(weights)
+        found = gradients(network, x, y, pull)
         parts = []
-        for layer, (weight, bias) in zip(network.layers, gradients(network, x, y), strict=True):
+        for layer, (weight, bias) in zip(network.layers, found, strict=True):
             parts.append(weight.ravel())
             if layer.bias is not None:
                 parts.append(bias)
         return np.concatenate(parts)
 
-    return pull
+    return gradient
 
 
 def step_measures(
-    fit: Fit, recipe: Recipe, few: Float[Array, "few inputs"], few_y: Float[Array, "few outputs"]
+    fit: Fit,
+    recipe: Recipe,
+    few: Float[Array, "few inputs"],
+    few_y: Float[Array, "few outputs"],
+    pull: Float[Array, few] | None = None,
 ) -> StepMeasures | None:
-    """Gradients and steps of one fit, on a selection of its samples; None without weights."""
+    """Gradients and steps of one fit, on a selection of its samples; None without weights.
+
+    `pull` is how much each of the selection counts in the loss, 1 where samples are not weighted.
+    """
     start, end = fit.start, fit.end
     if start is None or end is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        sizes = [_size(weight) for weight, _bias in gradients(start, few, few_y)]
+        sizes = [_size(weight) for weight, _bias in gradients(start, few, few_y, pull)]
     rate = recipe.optimizer.learning_rate
     steps = recipe.steps(len(fit.x))
     return StepMeasures(
         gradients=tuple(sizes),
-        curvature=curvature(recipe, start, few, few_y),
-        end_curvature=curvature(recipe, end, few, few_y),
+        curvature=curvature(recipe, start, few, few_y, pull),
+        end_curvature=curvature(recipe, end, few, few_y, pull),
         moved=_moved(start, end),
         update=_update(fit, recipe),
         reach=steps * rate if recipe.optimizer.name in NORMALISED else None,

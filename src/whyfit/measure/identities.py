@@ -7,11 +7,12 @@ from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
 from whyfit.measure.activity import SATURATED_SHARE_OF_RANGE
-from whyfit.measure.data import best_line
+from whyfit.measure.data import best_line, least_squares
 from whyfit.records.evidence import Floors, Identities
 from whyfit.records.fit import Fit
 from whyfit.records.network import Activation, Array, Network
 from whyfit.records.recipe import Recipe
+from whyfit.records.variance import variance, weighted_mean
 
 NAN = float("nan")
 
@@ -19,21 +20,22 @@ NAN = float("nan")
 def identities(fit: Fit, few: Float[Array, "few inputs"]) -> Identities:
     """Measure the identities of one fit; shares are NaN where there are no finite predictions."""
     predictions, y, recipe = fit.predictions, fit.y, fit.recipe
-    variance = float(np.mean((y - y.mean(axis=0)) ** 2))
-    if predictions is None or not np.all(np.isfinite(predictions)) or variance == 0.0:
+    own = variance(y)
+    if predictions is None or not np.all(np.isfinite(predictions)) or own == 0.0:
         return Identities(NAN, NAN, NAN, 0.0, NAN, NAN, _equal_units(fit.start))
     losses = fit.history.get("loss", ())
+    plain = recipe is not None and recipe.loss == "mse" and fit.sample_weight is None
     spread = float(np.mean((predictions - predictions.mean(axis=0)) ** 2))
     apart = float(np.mean((predictions.mean(axis=0) - y.mean(axis=0)) ** 2))
     last = recipe.layers[-1].activation if recipe else Activation("linear")
     return Identities(
-        constant=float(np.sqrt(spread / variance)),
+        constant=float(np.sqrt(spread / own)),
         linear=best_line(fit.x, predictions),
         odd=_odd(fit.end, few),
         at_bound=_at_bound(last, predictions),
         # The mean over all pairs of (f_i - y_j)^2 is Var f + Var y + (mean f - mean y)^2.
-        broadcast=(spread + variance + apart) / variance,
-        reported=losses[-1] / variance if losses and recipe and recipe.loss == "mse" else NAN,
+        broadcast=(spread + own + apart) / own,
+        reported=losses[-1] / own if losses and plain else NAN,
         equal_units=_equal_units(fit.start),
     )
 
@@ -72,19 +74,25 @@ def _equal_units(network: Network | None) -> int:
 
 
 def floors_of(
-    recipe: Recipe | None, x: Float[Array, "samples inputs"], y: Float[Array, "samples outputs"]
+    recipe: Recipe | None,
+    x: Float[Array, "samples inputs"],
+    y: Float[Array, "samples outputs"],
+    weight: Float[Array, samples] | None = None,
 ) -> Floors:
-    """What no weights whatever can undercut, by the kind of the layers alone."""
-    variance = float(np.mean((y - y.mean(axis=0)) ** 2))
-    if recipe is None or variance == 0.0:
+    """What no network weights whatever can undercut, by the kind of the layers alone.
+
+    `weight` says how much each sample counts.
+    """
+    spread = variance(y, weight)
+    if recipe is None or spread == 0.0:
         return Floors()
     low, high = recipe.layers[-1].activation.range
-    missed = np.mean((y - np.clip(y, low, high)) ** 2)
+    missed = weighted_mean((y - np.clip(y, low, high)) ** 2, weight)
     return Floors(
-        without_bias=_without_bias(recipe, x, y) / variance,
-        without_nonlinearity=_linear_floor(recipe, x, y),
-        output_range=float(missed) / variance,
-        one_unit=_one_unit(recipe, x, y) / variance,
+        without_bias=_without_bias(recipe, x, y, weight) / spread,
+        without_nonlinearity=_linear_floor(recipe, x, y, weight),
+        output_range=missed / spread,
+        one_unit=_one_unit(recipe, x, y, weight) / spread,
     )
 
 
@@ -101,7 +109,7 @@ MONOTONE = (
 )
 
 
-def _one_unit(recipe: Recipe, x: Array, y: Array) -> float:
+def _one_unit(recipe: Recipe, x: Array, y: Array, weight: Array | None) -> float:
     """Least squared error of one unit in every hidden layer over one input.
 
     Each layer rises or falls all the way and so do all together; the best such curve is the isotonic
@@ -111,26 +119,28 @@ def _one_unit(recipe: Recipe, x: Array, y: Array) -> float:
     rising = all(layer.activation.name in MONOTONE for layer in recipe.layers)
     if not narrow or not rising or x.shape[1] != 1 or y.shape[1] != 1:
         return 0.0
-    _places, where, counts = np.unique(x[:, 0], return_inverse=True, return_counts=True)
-    means = np.bincount(where.ravel(), y[:, 0]) / counts
-    scatter = np.sum((y[:, 0] - means[where.ravel()]) ** 2)
+    counted = np.ones(len(x)) if weight is None else weight
+    _places, where = np.unique(x[:, 0], return_inverse=True)
+    counts = np.bincount(where.ravel(), counted)
+    means = np.bincount(where.ravel(), counted * y[:, 0]) / counts
+    scatter = np.sum(counted * (y[:, 0] - means[where.ravel()]) ** 2)
     errors = (
         counts * (isotonic_regression(means, weights=counts, increasing=up).x - means) ** 2
         for up in (True, False)
     )
     missed = min(float(np.sum(each)) for each in errors)
-    return (missed + float(scatter)) / len(x)
+    return (missed + float(scatter)) / float(np.sum(counted))
 
 
-def _linear_floor(recipe: Recipe, x: Array, y: Array) -> float:
+def _linear_floor(recipe: Recipe, x: Array, y: Array, weight: Array | None) -> float:
     if any(layer.activation.name != "linear" for layer in recipe.layers):
         return 0.0
     if not recipe.layers[-1].use_bias:
         return 0.0  # without a bias a line does worse still; the bound would be another
-    return best_line(x, y)
+    return best_line(x, y, weight)
 
 
-def _without_bias(recipe: Recipe, x: Array, y: Array) -> float:
+def _without_bias(recipe: Recipe, x: Array, y: Array, weight: Array | None) -> float:
     """Least squared error of ReLU layers without biases over one input.
 
     Such layers are positively homogeneous, h(c x) = c h(x) for c > 0, each by itself and so all
@@ -153,5 +163,4 @@ def _without_bias(recipe: Recipe, x: Array, y: Array) -> float:
         columns.append(np.ones_like(x))
     design = np.concatenate(columns, axis=1)
     design = design / np.maximum(np.max(np.abs(design), axis=0), 1e-300)
-    coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
-    return float(np.mean((design @ coefficients - y) ** 2))
+    return least_squares(design, y, weight)

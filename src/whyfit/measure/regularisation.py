@@ -16,20 +16,30 @@ def regularisation(
     recipe: Recipe,
     x: Float[Array, "samples inputs"],
     y: Float[Array, "samples outputs"],
+    pull: Float[Array, samples] | None = None,
 ) -> Regularisation:
-    """Measure penalties and dropout of one fit; `x` and `y` may be a selection of its samples."""
+    """Measure penalties and dropout of one fit; `x` and `y` may be a selection of its samples.
+
+    `pull` multiplies the error of each sample where they are weighted.
+    """
     shares = [
-        _penalty_share(each, recipe, x, y) for each in (fit.start, fit.end) if each is not None
+        _penalty_share(each, recipe, x, y, pull)
+        for each in (fit.start, fit.end)
+        if each is not None
     ]
     return Regularisation(
         penalty=max(shares, default=0.0), decay=_decay(fit, recipe), dropout=_dropout(recipe)
     )
 
 
-def _penalty_share(network: Network, recipe: Recipe, x: Array, y: Array) -> float:
+def _penalty_share(
+    network: Network, recipe: Recipe, x: Array, y: Array, pull: Array | None
+) -> float:
     with np.errstate(over="ignore", invalid="ignore"):
         added = _penalties(network, recipe, x)
-        error = float(np.mean((network(x) - y) ** 2)) * recipe.loss_factor
+        squares = (network(x) - y) ** 2
+        squares = squares if pull is None else squares * pull[:, None]
+        error = float(np.mean(squares)) * recipe.loss_factor
     if recipe.loss == "half_mse":
         error /= 2.0
     if not (np.isfinite(added) and np.isfinite(error)) or added == 0.0:

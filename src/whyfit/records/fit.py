@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 from jaxtyping import Float, Int
 
 from whyfit.records.network import Array, Network
 from whyfit.records.recipe import Affine, Recipe
+from whyfit.records.variance import unexplained_variance
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ class Fit:
     loop cleared the gradients before each step (False where it never did; None where it did before
     some, where the framework does it, or where nobody looked);
     `held_out`, where early stopping or the learning rate goes by such samples;
-    `output_shape`, the shape of the outputs where the loss compared them with targets of `y_shape`.
+    `output_shape`, the shape of the outputs where the loss compared them with targets of `y_shape`;
+    `sample_weight`, what the script had the loss of each sample multiplied with.
     """
 
     framework: str
@@ -126,13 +127,17 @@ class Fit:
     gradients_cleared: bool | None = None
     output_shape: tuple[int, ...] = ()
     held_out: HeldOut | None = None
+    sample_weight: Float[Array, samples] | None = None
 
     @property
     def unexplained_variance(self) -> float:
-        """Mean squared error over the variance of y: 0 is perfect, 1 no better than the mean."""
+        """Mean squared error over the variance of y: 0 is perfect, 1 no better than the mean.
+
+        Weighted where the samples are: one of weight 0 counts for nothing.
+        """
         if self.predictions is None:
             return float("nan")
-        return unexplained_variance(self.predictions, self.y)
+        return unexplained_variance(self.predictions, self.y, self.sample_weight)
 
     def in_target_units(self, values: Array) -> Array:
         """Targets or predictions in the person's own units, before their scaler."""
@@ -141,17 +146,3 @@ class Fit:
     def in_input_units(self, values: Array) -> Array:
         """Inputs in the person's own units, before their scaler."""
         return self.input_scaler.transform.invert(values) if self.input_scaler else values
-
-
-def unexplained_variance(predictions: Array, y: Array) -> float:
-    """Mean squared error over the variance of y, all outputs together (1 - R^2).
-
-    NaN where y is constant, since then there is no variance to explain; infinite where a
-    prediction is not finite.
-    """
-    variance = float(np.mean((y - y.mean(axis=0)) ** 2))
-    if variance == 0.0:
-        return float("nan")
-    if not np.all(np.isfinite(predictions)):
-        return float("inf")
-    return float(np.mean((predictions - y) ** 2)) / variance

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from whyfit.report.braille import plot
 from whyfit.report.panels.causes import CausePanel
-from whyfit.report.panels.conclusions import number
+from whyfit.report.panels.conclusions import number, share_alike
 from whyfit.report.panels.fit import FitPanel
 from whyfit.report.panels.fixes import FixPanel
 from whyfit.report.panels.plain_text import visible
@@ -143,6 +143,9 @@ def _facts(report: Report, panel: FitPanel) -> str:
         if panel.not_tested and not panel.network.layers
         else "its error is not a finite number"
     )
+    weights = panel.data.weights
+    if weights is not None and panel.unexplained_variance is not None:
+        left += f", weighted as the samples are ({share_alike(weights)})"
     return f"{report.script}:{panel.line}  {panel.network.summary}, {framework}; {left}"
 
 

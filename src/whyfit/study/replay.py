@@ -13,6 +13,7 @@ from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe, flatten
 from whyfit.records.study import Interval, Replay
+from whyfit.records.variance import variance
 from whyfit.study import memory
 from whyfit.study.workers.block import Data
 
@@ -114,7 +115,7 @@ def _from_new_starts(fit: Fit, recipe: Recipe, seed: int, page: Page) -> Replay:
 
 def _ends(fit: Fit, errors: Array) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
-        return errors / np.mean((fit.y - fit.y.mean(axis=0)) ** 2)
+        return errors / variance(fit.y, fit.sample_weight)
 
 
 def _compared(fit: Fit, errors: Array, replicates: int) -> Replay:
@@ -135,5 +136,13 @@ def _compared(fit: Fit, errors: Array, replicates: int) -> Replay:
 def _errors(recipe: Recipe, fit: Fit, starts: Array, seed: int) -> Array:
     """Mean squared error of each replicate."""
     order = lanes.Order("replicate", seed=seed)
-    trained = lanes.train(recipe, fit.x, fit.y, starts, held_out=fit.held_out, order=order)
+    trained = lanes.train(
+        recipe,
+        fit.x,
+        fit.y,
+        starts,
+        sample_weight=fit.sample_weight,
+        held_out=fit.held_out,
+        order=order,
+    )
     return trained.mean_squared_error

@@ -12,6 +12,7 @@ from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import Arm, Plan, Samples
+from whyfit.records.variance import variance
 from whyfit.study import factors, memory, orders
 from whyfit.study.run import named
 from whyfit.study.workers.block import Data
@@ -46,7 +47,6 @@ def sample(
     )
     x = changed.input_transform(fit.x) if changed.input_transform else fit.x
     targets = changed.target_transform(fit.y) if changed.target_transform else fit.y
-    variance = float(np.mean((targets - targets.mean(axis=0)) ** 2))
     curves = []
     for weights in trained[:, :-1]:
         with np.errstate(all="ignore"):
@@ -57,13 +57,21 @@ def sample(
     return Samples(
         changes,
         np.array(curves),
-        trained[:, -1] / variance,
+        trained[:, -1] / variance(targets, fit.sample_weight),
         live_units(starts, changed, few_samples(x, 64)),
     )
 
 
 def _ends(recipe: Recipe, fit: Fit, starts: Array, order: lanes.Order) -> Array:
     """End weights and, in the last column, mean squared errors: one row a replicate, as float64."""
-    trained = lanes.train(recipe, fit.x, fit.y, starts, held_out=fit.held_out, order=order)
+    trained = lanes.train(
+        recipe,
+        fit.x,
+        fit.y,
+        starts,
+        sample_weight=fit.sample_weight,
+        held_out=fit.held_out,
+        order=order,
+    )
     ends = trained.weights.astype(np.float64)
     return np.column_stack([ends, trained.mean_squared_error])

@@ -312,8 +312,9 @@ class Block {
     measure_error();
   }
 
+  // The mean squared error over samples, weighted where they are, and outputs.
   void measure_error() {
-    double total[kLanes] = {};
+    double total[kLanes] = {}, shares = 0.0;
     for (std::int64_t first = 0; first < task_.samples; first += batch_) {
       std::int64_t left = task_.samples - first;
       int samples = int(left < batch_ ? left : batch_);
@@ -321,15 +322,20 @@ class Block {
       const V* prediction =
           passes_.predict(SharedRows<Real>{task_.x + first * inputs_, inputs_}, samples);
       V sum = {};
-      for (int s = 0; s < samples; ++s)
+      for (int s = 0; s < samples; ++s) {
+        V squares = {};
         for (int o = 0; o < outputs_; ++o) {
           V error = prediction[s * outputs_ + o] - y.at(s, o);
-          sum += error * error;
+          squares += error * error;
         }
+        const Real* weight = task_.sample_weight ? task_.sample_weight + first + s : nullptr;
+        sum += weight ? squares * broadcast<Real>(*weight) : squares;
+        shares += weight ? double(*weight) : 1.0;
+      }
       for (int lane = 0; lane < kLanes; ++lane) total[lane] += double(sum[lane]);
     }
     for (int lane = 0; lane < task_.replicates; ++lane)
-      task_.squared_error[lane] = total[lane] / (double(task_.samples) * outputs_);
+      task_.squared_error[lane] = total[lane] / (shares * outputs_);
   }
 
   const Program& program_;

@@ -158,7 +158,7 @@ struct Task {
   Real* snapshots = nullptr;             // (replicates, epochs / snapshot_every, parameters) or null
   int snapshot_every = 1;                // epochs
   std::int64_t* diverged_at = nullptr;   // (replicates) first step with a non-finite loss, or -1
-  double* squared_error = nullptr;       // (replicates) mean over samples and outputs, at the end
+  double* squared_error = nullptr;       // (replicates) weighted mean over samples and outputs
   std::int64_t* epochs_done = nullptr;   // (replicates)
 };
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from whyfit.report.panels.evidence import WeightsPanel
 from whyfit.report.panels.fit import ConclusionsPanel, FitPanel
 from whyfit.report.panels.values import Number, percent, several
 
@@ -29,6 +30,13 @@ def number(value: Number, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}g}"
 
 
+def share_alike(weights: WeightsPanel) -> str:
+    """What a weighted fit leaves where all samples count alike."""
+    if weights.unweighted is None:
+        return "no finite error where all count alike"
+    return f"{percent(weights.unweighted)} if all count alike"
+
+
 def _why_not(panel: FitPanel) -> str:
     return panel.not_tested or "the fit needs none"
 
@@ -37,6 +45,9 @@ def _fit(panel: FitPanel) -> str:
     if panel.unexplained_variance is None:
         return "Your fit has no finite error: its predictions or its targets cannot be scored"
     sentence = f"Your fit leaves {percent(panel.unexplained_variance)} of the variance unexplained"
+    weights = panel.data.weights
+    if weights is not None:
+        sentence += f", weighted as the samples are ({share_alike(weights)})"
     curve = panel.curve
     if curve is None:
         return sentence

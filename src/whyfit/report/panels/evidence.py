@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from whyfit.records.evidence import ColumnMeasures, Evidence, finite
 from whyfit.records.fit import Fit
@@ -54,6 +56,18 @@ class ColumnPanel:
 
 
 @dataclass(frozen=True)
+class WeightsPanel:
+    """How the samples are weighted. All shares of the variance are weighted alike; `unweighted` is what
+    this fit leaves unexplained where all samples count alike, `left_out` how many count for nothing.
+    """
+
+    low: Number
+    high: Number
+    left_out: int
+    unweighted: Number
+
+
+@dataclass(frozen=True)
 class DataPanel:
     """The data as passed to `fit`; `noise_floor` and `best_line` are shares of the variance of y."""
 
@@ -67,6 +81,7 @@ class DataPanel:
     input_scaler: str | None
     target_scaler: str | None
     seeds: tuple[str, ...]
+    weights: WeightsPanel | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,20 @@ def data(evidence: Evidence) -> DataPanel:
         fit.input_scaler.kind if fit.input_scaler else None,
         fit.target_scaler.kind if fit.target_scaler else None,
         tuple(f"{call.function}({call.seed}), line {call.line}" for call in fit.seeds),
+        _weights(fit),
+    )
+
+
+def _weights(fit: Fit) -> WeightsPanel | None:
+    weight = fit.sample_weight
+    if weight is None:
+        return None
+    alike = replace(fit, sample_weight=None).unexplained_variance
+    return WeightsPanel(
+        finite(float(weight.min())),
+        finite(float(weight.max())),
+        int(np.sum(weight == 0.0)),
+        finite(alike),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from whyfit.records.diagnosis import FitDiagnosis
 from whyfit.records.evidence import Evidence
 from whyfit.records.network import Array
+from whyfit.records.variance import variance, weighted_mean
 from whyfit.report.panels.values import Number, Series, in_x_units, rounded, series
 
 MOST_LOSSES, MOST_TRACKED, MOST_TRACKS = 300, 150, 64
@@ -106,12 +107,16 @@ def _snapshots(evidence: Evidence, rows: Array) -> tuple[Series, tuple[SnapshotP
         return (), ()
     few = thinned(rows, MOST_SNAPSHOT_POINTS)
     x, y = fit.x[few], fit.y[few]
-    variance = float(np.mean((fit.y - fit.y.mean(axis=0)) ** 2))
+    weight = None if fit.sample_weight is None else fit.sample_weight[few]
+    if weight is not None and not np.any(weight):
+        return (), ()
+    spread = variance(fit.y, fit.sample_weight)
     panels = []
     for at in _log_spaced(history.epochs):
         with np.errstate(all="ignore"):
             predicted = recipe.network(history.weights[at].astype(np.float64))(x)
-            left = float(np.mean((predicted - y) ** 2)) / variance if variance else float("nan")
+            missed = weighted_mean((predicted - y) ** 2, weight)
+        left = missed / spread if spread else float("nan")
         curve = series(fit.in_target_units(predicted)[:, 0], 4)
         panels.append(SnapshotPanel(int(history.epochs[at]), curve, rounded(left)))
     return series(fit.in_input_units(x)[:, 0], 5), tuple(panels)

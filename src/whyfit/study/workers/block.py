@@ -17,6 +17,7 @@ from whyfit.measure.activity import few_samples, live_units
 from whyfit.records.fit import Fit, HeldOut
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
+from whyfit.records.variance import variance
 
 BLOCK = lanes.GROUP
 PRECISION = "float32"
@@ -30,24 +31,30 @@ class Data:
     y: Array
     digest: bytes
     held_out: HeldOut | None = None
+    weight: Array | None = None
 
     @classmethod
-    def of(cls, x: Array, y: Array, held_out: HeldOut | None = None) -> Data:
-        """As the engine takes them: float64, two-dimensional."""
+    def of(
+        cls, x: Array, y: Array, held_out: HeldOut | None = None, weight: Array | None = None
+    ) -> Data:
+        """As the engine takes them: float64, x and y two-dimensional; `weight` is the samples'."""
         x, y = (np.ascontiguousarray(each, dtype=np.float64) for each in (x, y))
         parts = [x, y]
         if held_out is not None:
             parts += [np.ascontiguousarray(each, float) for each in (held_out.x, held_out.y)]
             held_out = HeldOut(*parts[2:])
+        if weight is not None:
+            weight = np.ascontiguousarray(weight, float)
+            parts.append(weight)
         found = hashlib.sha256(repr(tuple(each.shape for each in parts)).encode())
         for each in parts:
             found.update(each.tobytes())
-        return cls(x, y, found.digest(), held_out)
+        return cls(x, y, found.digest(), held_out, weight)
 
     @classmethod
     def of_fit(cls, fit: Fit) -> Data:
         """The samples of a fit."""
-        return cls.of(fit.x, fit.y, fit.held_out)
+        return cls.of(fit.x, fit.y, fit.held_out, fit.sample_weight)
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ def train_block(block: Block, data: Data, cancelled: Callable[[], bool]) -> Arra
         data.x,
         data.y,
         starts,
+        sample_weight=data.weight,
         held_out=data.held_out,
         order=lanes.Order(block.order, seed=block.seed),
         first_replicate=block.first,
@@ -103,8 +111,7 @@ def train_block(block: Block, data: Data, cancelled: Callable[[], bool]) -> Arra
         progress=stop_if_cancelled,
     )
     targets = recipe.target_transform(data.y) if recipe.target_transform else data.y
-    variance = float(np.mean((targets - targets.mean(axis=0)) ** 2))
-    unexplained = trained.mean_squared_error / variance
+    unexplained = trained.mean_squared_error / variance(targets, data.weight)
     unexplained[~np.isfinite(unexplained) | (trained.diverged_at >= 0)] = np.inf
     inputs = recipe.input_transform(data.x) if recipe.input_transform else data.x
     return np.stack([unexplained, live_units(starts, recipe, few_samples(inputs, 64))])

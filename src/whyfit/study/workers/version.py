@@ -23,6 +23,7 @@ SOURCES = (
     "records/network.py",
     "records/recipe.py",
     "records/schedule.py",
+    "records/variance.py",
     "study/workers/block.py",
 )
 """Sources of ours through which a result goes; a test holds them against what `block` imports."""
