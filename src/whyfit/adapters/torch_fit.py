@@ -127,6 +127,8 @@ def _model_predictions(recorder: TorchRecorder, data: DataSet) -> Array | None:
     graph = recorder.first
     if recorder.model is None or graph is None or graph.outermost is None:
         return None
+    if not graph.model_made_outputs:
+        return None  # the loss compares something else with the targets
     like = graph.outermost.input
     try:
         model = copy.deepcopy(recorder.model).eval()

@@ -18,6 +18,7 @@ from whyfit.adapters import torch_recipe
 from whyfit.adapters.batches import Batches, DataSet
 from whyfit.adapters.torch_chain import to_numpy
 from whyfit.adapters.torch_draws import Draws, short
+from whyfit.adapters.torch_error import Error, common
 from whyfit.adapters.torch_graph import LossGraph
 from whyfit.adapters.torch_kept import KeptGradients
 from whyfit.adapters.torch_recipe import RateChange
@@ -58,6 +59,7 @@ class TorchRecorder:
     reason: str | None = None
     problem: str | None = None
     first: LossGraph | None = None
+    error: Error | None = None
     leaf: Any = None
     model: Any = None
     loader: Any = None
@@ -203,14 +205,15 @@ class TorchRecorder:
     # ---- looking at a batch ----
 
     def _look(self, graph: LossGraph, seen: StepSeen) -> None:
+        if graph.reason is not None:
+            self.give_up(graph.reason)
         if self.first is None:
             self._began_cleared = seen.cleared
             self._begin(graph)
         elif seen.cleared is not None:
             self._note_clearing(seen.cleared, graph)
+        self._note_error(graph.error)
         self._next_check = self.steps + max(CHECK_LEAST, self.steps // CHECK_SHARE)
-        if graph.reason is not None:
-            self.give_up(graph.reason)
         batch = graph.batch
         if batch is None or self.batches is None:
             return
@@ -224,8 +227,16 @@ class TorchRecorder:
         if self.batches.reason is not None:
             self.give_up(self.batches.reason)
 
+    def _note_error(self, error: Error | None) -> None:
+        if self.error is not None and error is not None:
+            known = common(self.error, error)
+            if known is None:
+                self.give_up("a loss that changes while training goes on is not supported")
+            else:
+                self.error = known
+
     def _begin(self, graph: LossGraph) -> None:
-        self.first = graph
+        self.first, self.error = graph, graph.error
         self.model = graph.outermost.module if graph.outermost else None
         if graph.error is None:
             self.problem = graph.reason
@@ -293,9 +304,9 @@ class TorchRecorder:
         """Everything needed to train again; `reason` says what is missing."""
         if self.first is None or not self.first.layers or self.start is None:
             return None
-        if self.rule is None or self.first.error is None:
+        if self.rule is None or self.error is None:
             return None
-        error = self.first.error
+        error = self.error
         if error.output_shape != error.target_shape:
             self.give_up(
                 f"a loss between outputs of shape {error.output_shape} and targets of shape "
