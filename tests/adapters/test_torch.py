@@ -433,6 +433,18 @@ for epoch in range(20):
     assert trained.weights[0] == pytest.approx(flatten(fit.end), abs=1e-5)
 
 
+def test_data_of_a_network_that_is_no_chain_are_those_of_their_batches(tmp_path: Path):
+    code = NET.replace("nn.Tanh()", "nn.Tanh(), nn.LayerNorm(4)") + f"""
+for epoch in range(20):
+    for i in range(0, N, 25):
+        loss = F.mse_loss(model(x[i:i+25]), y[i:i+25]); {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + code)
+    assert len(fit.x) == 100
+    assert len(np.unique(fit.x)) == 100
+    assert fit.predictions is not None
+
+
 def test_predictions_are_those_the_loss_compares(tmp_path: Path):
     """A network whose outputs are scaled after its call predicts the scaled ones."""
     code = NET.replace("nn.Tanh()", "nn.Tanh(), nn.LayerNorm(4)") + FULL.replace(

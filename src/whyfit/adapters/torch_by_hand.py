@@ -121,9 +121,9 @@ class HandWatch:
         self._unmoved = 0
 
     @property
-    def stepped(self) -> bool:
-        """Whether the loop has made a step, after which no modules have to be known."""
-        return self._recorder is not None and self._recorder.steps > 0
+    def knows_modules(self) -> bool:
+        """Whether a loop is followed in which modules need not be watched any more."""
+        return self._recorder is not None and self._recorder.knows_modules
 
     def before_backward(
         self, loss: Any, modules: dict[Any, Any], outermost: Outermost | None

@@ -62,6 +62,7 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
         seeds=tuple(session.seeds),
         seeds_weights=any(call.function == "torch.manual_seed" for call in session.seeds),
         gradients_cleared=recorder.cleared,
+        held_out=recorder.held_out,
         summary=_summary(recorder),
         environment={"torch": str(torch.__version__)},
     ), None

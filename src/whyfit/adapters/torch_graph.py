@@ -67,7 +67,7 @@ def read_loss(
         reason = reason or str(unsupported)
     made_it = outermost is not None and peeled(outermost.output.grad_fn) is peeled(output)
     if layers:
-        batch = _batch(error, x, lambda: _network(layers)(to_numpy(x)))
+        batch = _batch(error, x, lambda: network_of(layers)(to_numpy(x)))
     else:
         outputs = (lambda: to_numpy(outermost.output)) if outermost and made_it else None
         batch = _batch(error, outermost.input if outermost else None, outputs)
@@ -102,7 +102,8 @@ def _batch(
     return None if y is None or len(x) != len(y) else (x, y)
 
 
-def _network(layers: tuple[ChainLayer, ...]) -> Network:
+def network_of(layers: tuple[ChainLayer, ...]) -> Network:
+    """The chain with its weights as they are now."""
     return Network(
         tuple(
             Layer(
