@@ -434,11 +434,14 @@ for epoch in range(20):
 
 
 def test_data_of_a_network_that_is_no_chain_are_those_of_their_batches(tmp_path: Path):
-    code = NET.replace("nn.Tanh()", "nn.Tanh(), nn.LayerNorm(4)") + f"""
+    code = (
+        NET.replace("nn.Tanh()", "nn.Tanh(), nn.LayerNorm(4)")
+        + f"""
 for epoch in range(20):
     for i in range(0, N, 25):
         loss = F.mse_loss(model(x[i:i+25]), y[i:i+25]); {STEP}
 """
+    )
     (fit,) = fits(tmp_path, HEAD + code)
     assert len(fit.x) == 100
     assert len(np.unique(fit.x)) == 100

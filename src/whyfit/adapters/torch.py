@@ -244,7 +244,10 @@ class TorchAdapter:
                 self._failed("reading a loss", error)
             result = original(*args, **kwargs)
             if by_hand:
-                self._note("reading gradients", self._hand.after_backward)
+                try:
+                    self._hand.after_backward()
+                except Exception as error:
+                    self._failed("reading gradients", error)
             return result
 
         return backward
@@ -253,12 +256,16 @@ class TorchAdapter:
         """No optimizer of PyTorch's yet: a framework on top of it, or a loop that updates by hand."""
         if getattr(loss, "grad_fn", None) is None or loss.numel() != 1:
             return False
-        if not called_directly(through="_tensor.py"):
-            return False
-        followed = self._hand.before_backward(loss, self._modules, self._outermost)
-        self._modules = {}
-        if self._hand.knows_modules:
-            self._unwatch_modules()
+        followed = self._hand.before_backward(
+            loss,
+            self._modules,
+            self._outermost,
+            lambda: called_directly(through="_tensor.py"),
+        )
+        if self._module_handle is not None:
+            self._modules = {}
+            if self._hand.knows_modules:
+                self._unwatch_modules()
         return followed
 
     def _before_backward(self, loss: Any) -> None:
