@@ -54,6 +54,49 @@ net.fit(x, np.sin(2 * x[:, 0]))
 """
 
 
+TORCH = """
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+torch.manual_seed(3)
+x = torch.rand(200, 1) * 6 - 3
+y = torch.sin(2 * x) + 0.1 * torch.randn(200, 1)
+x_train, y_train, x_test, y_test = x[:150], y[:150], x[150:], y[150:]
+model = nn.Sequential(nn.Linear(1, 12), nn.Tanh(), nn.Linear(12, 1))
+opt = torch.optim.Adam(model.parameters(), lr=0.05)
+plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, patience=0, factor=0.7, threshold=0.1)
+held_out = DataLoader(TensorDataset(x_test, y_test), batch_size=20)
+for epoch in range(60):
+    for i in range(0, 150, 30):
+        opt.zero_grad()
+        F.mse_loss(model(x_train[i:i+30]), y_train[i:i+30]).backward()
+        opt.step()
+    {validation}
+"""
+GONE_BY = {
+    "a loss": "model.eval(); plateau.step(F.mse_loss(model(x_test), y_test))",
+    "by hand, without gradients": """
+    with torch.no_grad():
+        value = ((model(x_test) - y_test) ** 2).mean().item()
+    plateau.step(metrics=value)""",
+    "a loader": """
+    with torch.no_grad():
+        total = sum(len(a) * nn.MSELoss()(model(a), b) for a, b in held_out)
+    del i
+    plateau.step(total / 50)""",
+}
+NOT_GONE_BY = {
+    "mae": ("plateau.step(F.l1_loss(model(x_test), y_test))", "samples or a measure not known"),
+    "every second": (
+        "if epoch % 2: plateau.step(F.mse_loss(model(x_test), y_test))",
+        "not asked once after each pass",
+    ),
+    "noisy": (
+        "plateau.step(F.mse_loss(model(x_test + 0.1 * torch.randn(50, 1)), y_test))",
+        "samples or a measure not known",
+    ),
+}
+
+
 def captured(folder: Path, source: str, *, fast: bool = False) -> Fit:
     script = folder / "script.py"
     script.write_text(source)
@@ -100,6 +143,66 @@ def test_keras_trained_fast_stops_too(tmp_path: Path):
     assert fit.engine_trained
     assert fit.epochs_done < 60
     assert len(fit.history["val_loss"]) == fit.epochs_done
+
+
+@pytest.mark.parametrize("name", GONE_BY)
+def test_torch_plateau(tmp_path: Path, name: str):
+    fit = captured(tmp_path, TORCH.format(validation=GONE_BY[name]))
+    assert fit.unsupported is None
+    assert fit.recipe is not None
+    assert fit.recipe.schedule is not None
+    assert fit.recipe.schedule.monitor == "held_out_loss"
+    assert fit.held_out is not None
+    assert fit.held_out.x.shape == (50, 1)
+    assert (len(fit.x), fit.recipe.epochs) == (150, 60)
+    trained = lanes.train(
+        fit.recipe,
+        fit.x,
+        fit.y,
+        flatten(fit.start)[None],
+        held_out=fit.held_out,
+        order=lanes.Order("given"),
+    )
+    assert trained.weights[0] == pytest.approx(flatten(fit.end), rel=1e-2, abs=2e-3)
+    if name == "a loss":
+        plain = replace(fit.recipe, schedule=None)
+        other = lanes.train(
+            plain, fit.x, fit.y, flatten(fit.start)[None], order=lanes.Order("given")
+        )
+        assert np.abs(other.weights[0] - flatten(fit.end)).max() > 0.02, "nothing was reduced"
+
+
+@pytest.mark.parametrize("name", NOT_GONE_BY)
+def test_torch_plateau_by_something_else_is_told(tmp_path: Path, name: str):
+    validation, reason = NOT_GONE_BY[name]
+    fit = captured(tmp_path, TORCH.format(validation=validation))
+    assert fit.unsupported is not None
+    assert reason in fit.unsupported
+    assert fit.predictions is not None
+
+
+STOPPING = """
+    value = F.mse_loss(model(x_test), y_test).item()
+    if epoch > 10 and value > 0:
+        {leave}
+"""
+
+
+def test_torch_loops_that_end_themselves(tmp_path: Path):
+    source = TORCH.format(validation=STOPPING.format(leave="break"))
+    reason = "a loop that ended itself after 12 of its 60 passes is not supported"
+    assert captured(tmp_path, source).unsupported == reason
+    inside = source.replace("        opt.step()", "        after()").replace(
+        "for epoch", "def after():\n    opt.step()\nfor epoch"
+    )
+    assert captured(tmp_path, inside).unsupported == reason
+    unknown = source.replace("range(60)", "range(len(x) - 140)")
+    assert captured(tmp_path, unknown).unsupported == "a loop that ends itself is not supported"
+    for harmless in ("pass", "for _each in x: break"):
+        text = TORCH.format(validation=STOPPING.format(leave=harmless))
+        assert captured(tmp_path, text).unsupported is None
+    never = source.replace("epoch > 10", "epoch > 100")
+    assert captured(tmp_path, never).unsupported is None
 
 
 def test_scikit_learn(tmp_path: Path):

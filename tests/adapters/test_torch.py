@@ -377,6 +377,87 @@ model = Net(); opt = torch.optim.SGD(model.parameters(), lr=0.1)
 }
 
 
+WEIGHTED = {
+    "by hand": "(weight * (model(x) - y) ** 2).mean()",
+    "on the right": "((model(x) - y).abs() * weight).mean()",
+    "a loss for each sample": "(nn.MSELoss(reduction='none')(model(x), y) * weight).mean()",
+    "divided": "(F.mse_loss(model(x), y, reduction='none') * weight).sum() / weight.sum()",
+    "an argument": "F.mse_loss(model(x), y, weight=weight)",
+    "inside the square": "((weight.sqrt() * (model(x) - y)) ** 2).mean()",
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_sample_weights_are_told(tmp_path: Path, name: str):
+    code = FULL.replace("F.mse_loss(model(x), y)", WEIGHTED[name])
+    captured, _program = run(tmp_path, HEAD + "weight = 0.1 + torch.rand(N, 1)\n" + NET + code)
+    reason = "sample weights in the loss are not supported"
+    if name == "inside the square":  # the differences themselves are nowhere
+        assert captured.fits == ()
+        assert reason in captured.problems[0]
+        return
+    (fit,) = captured.fits
+    assert fit.unsupported == reason
+    assert fit.predictions is not None
+
+
+CHANGING = {
+    "a weight for one sample": "weight[i] * F.mse_loss(model(x[i:i+1]), y[i:i+1])",
+    "a factor that falls": "0.99 ** epoch * F.mse_loss(model(x[i:i+1]), y[i:i+1])",
+    "another loss later": "(F.mse_loss if epoch < 2 else F.l1_loss)(model(x[i:i+1]), y[i:i+1])",
+}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_a_loss_that_changes_is_told(tmp_path: Path, name: str):
+    code = f"""
+weight = 0.1 + torch.rand(N)
+for epoch in range(4):
+    for i in range(N):
+        loss = {CHANGING[name]}; {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + NET + code)
+    assert fit.unsupported == "a loss that changes while training goes on is not supported"
+
+
+def test_a_sum_divided_by_a_number_is_no_mean_of_a_short_batch(tmp_path: Path):
+    code = f"""
+for epoch in range(20):
+    for i in range(0, N, 30):
+        loss = ((model(x[i:i+30]) - y[i:i+30]) ** 2).sum() / 30; {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + NET + code)
+    assert fit.unsupported is None
+    assert (fit.recipe.reduction, fit.recipe.loss_factor) == ("sum", pytest.approx(1 / 30))
+    trained = train(fit.recipe, fit.x, fit.y, flatten(fit.start)[None], order=Order("given"))
+    assert trained.weights[0] == pytest.approx(flatten(fit.end), abs=1e-5)
+
+
+def test_data_of_a_network_that_is_no_chain_are_those_of_their_batches(tmp_path: Path):
+    code = (
+        NET.replace("nn.Tanh()", "nn.Tanh(), nn.LayerNorm(4)")
+        + f"""
+for epoch in range(20):
+    for i in range(0, N, 25):
+        loss = F.mse_loss(model(x[i:i+25]), y[i:i+25]); {STEP}
+"""
+    )
+    (fit,) = fits(tmp_path, HEAD + code)
+    assert len(fit.x) == 100
+    assert len(np.unique(fit.x)) == 100
+    assert fit.predictions is not None
+
+
+def test_predictions_are_those_the_loss_compares(tmp_path: Path):
+    """A network whose outputs are scaled after its call predicts the scaled ones."""
+    code = NET.replace("nn.Tanh()", "nn.Tanh(), nn.LayerNorm(4)") + FULL.replace(
+        "model(x)", "10 * model(x)"
+    )
+    (fit,) = fits(tmp_path, HEAD + code)
+    assert fit.unsupported is not None
+    assert fit.predictions is None
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_trained_again_gets_evidence_and_a_reason(tmp_path: Path, name: str):
     code, reason = REFUSED[name]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.adapters.scripts import fits, run
-from whyfit.adapters.patch import patch
+from whyfit.adapters.patch import patch, unified_diff
 from whyfit.engine.lanes import Order, train
 from whyfit.records.finding import Change
 from whyfit.records.recipe import flatten
@@ -162,8 +163,122 @@ def test_the_patch_clears_above_backward(tmp_path: Path, name: str):
     assert not np.array_equal(flatten(again.end), flatten(captured.fits[0].end))
 
 
+TENSORS = """
+import torch
+import torch.nn.functional as F
+torch.manual_seed(0)
+x = torch.linspace(-1, 1, 100).reshape(-1, 1)
+y = torch.sin(3 * x)
+w = torch.randn(1, 4, requires_grad=True)
+b = torch.zeros(4, requires_grad=True)
+v = torch.randn(4, 1, requires_grad=True)
+rate = 0.01
+for epoch in range(300):
+    loss = ((torch.tanh(x @ w + b) @ v - y) ** 2).mean()
+    loss.backward()  # and on
+"""
+
+MODULE = HEAD.rsplit("opt =", 1)[0] + NEVER["by hand"].rsplit("    with", 1)[0]
+
+UPDATES = {
+    "module": (MODULE, NEVER["by hand"].split("loss.backward()\n")[1], 1),
+    "data": (
+        MODULE,
+        """
+    for layer in model:
+        if hasattr(layer, "weight"):
+            layer.weight.data.sub_(0.01 * layer.weight.grad)
+            layer.bias.data = layer.bias.data - layer.bias.grad * 0.01  # new
+""",
+        2,
+    ),
+    "tensor by tensor": (
+        TENSORS,
+        """
+    with torch.no_grad():
+        w -= rate * w.grad
+        b -= rate * b.grad
+        if epoch % 100 == 0:
+            print(w.grad.norm(), v.grad.norm())
+        v -= rate * v.grad
+""",
+        None,
+    ),
+    "in one line": (
+        TENSORS,
+        """
+    with torch.no_grad():
+        w -= rate * w.grad; b -= rate * b.grad; v -= rate * v.grad
+""",
+        3,
+    ),
+    "in the line of a loop": (
+        TENSORS,
+        """
+    for each in (w, b, v): each.data.add_(each.grad, alpha=-rate)
+""",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_the_patch_clears_below_updates_by_hand(tmp_path: Path, name: str):
+    head, update, lines = UPDATES[name]
+    captured, program = run(tmp_path, head + update)
+    (fit,) = captured.fits
+    assert fit.unsupported is None
+    assert fit.gradients_cleared is False
+    source = Path(program.path).read_text()
+    patched = patch(source, program.path, fit, arm(Change("gradients", "cleared")))
+    if lines is None:  # w.grad is looked at after w was moved
+        assert patched.source is None
+        assert "by hand" in patched.words[0]
+        return
+    assert patched.source is not None, patched.words
+    assert patched.source.count(".grad = None") == lines
+    (tmp_path / "apply").mkdir()
+    (tmp_path / "apply" / "script.py").write_text(source)
+    subprocess.run(
+        ["patch", "-p1", "--quiet"],
+        input=unified_diff(source, patched.source, "script.py"),
+        cwd=tmp_path / "apply",
+        text=True,
+        check=True,
+    )
+    applied = (tmp_path / "apply" / "script.py").read_text()
+    assert applied == patched.source
+    (again,) = fits(tmp_path, applied)
+    assert again.gradients_cleared
+    assert again.unsupported is None
+    assert not np.array_equal(flatten(again.end), flatten(fit.end))
+
+
+def test_no_patch_where_an_update_was_not_found(tmp_path: Path):
+    update = """
+    step = rate * b.grad
+    with torch.no_grad():
+        w -= rate * w.grad
+        b -= step
+        v -= rate * v.grad
+"""
+    captured, program = run(tmp_path, TENSORS + update)
+    source = Path(program.path).read_text()
+    patched = patch(source, program.path, captured.fits[0], arm(Change("gradients", "cleared")))
+    assert patched.source is None
+    assert "not all found" in patched.words[0]
+
+
 LEFT_TO_THE_PERSON = {
-    "by hand": NEVER["by hand"],
+    "updates in another function": """
+def update():
+    with torch.no_grad():
+        for w in model.parameters():
+            w -= 0.01 * w.grad
+for epoch in range(30):
+    F.mse_loss(model(x), y).backward()
+    update()
+""",
     "two functions": """
 def backward():
     F.mse_loss(model(x), y).backward()
@@ -184,7 +299,7 @@ for epoch in range(30): loss = F.mse_loss(model(x), y); loss.backward(); opt.ste
 
 @pytest.mark.parametrize("name", LEFT_TO_THE_PERSON)
 def test_where_no_line_can_be_put_in(tmp_path: Path, name: str):
-    head = HEAD if name != "by hand" else HEAD.rsplit("opt =", 1)[0]
+    head = HEAD if not name.startswith("updates") else HEAD.rsplit("opt =", 1)[0]
     captured, program = run(tmp_path, head + LEFT_TO_THE_PERSON[name])
     source = Path(program.path).read_text()
     patched = patch(source, program.path, captured.fits[0], arm(Change("gradients", "cleared")))

@@ -44,9 +44,9 @@ class Edits:
 
     `replaced` calls become other code; `rewritten` ones what a function makes of them; `repeated` layers
     come twice; `inserted` lines go above the statement that holds a call; `above` ones above the loop
-    that begins at a line of the script; `following` arguments come
-    after an argument that is a call; `imports` are names and where they come from ("" for a module);
-    `constants` are names whose assignment gets another value.
+    that begins at a line of the script; `below` ones below the statement at a place; `following`
+    arguments come after an argument that is a call; `imports` are names and where they come from ("" for
+    a module); `constants` are names whose assignment gets another value.
     """
 
     arguments: list[Edit] = field(default_factory=list)
@@ -55,6 +55,7 @@ class Edits:
     repeated: list[Place] = field(default_factory=list)
     inserted: list[tuple[Place, str]] = field(default_factory=list)
     above: list[tuple[int, str]] = field(default_factory=list)
+    below: list[tuple[Place, str]] = field(default_factory=list)
     following: list[tuple[Place, str]] = field(default_factory=list)
     imports: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
@@ -140,6 +141,7 @@ class _Editor(cst.CSTTransformer):
                 *(place for place, _rewrite in edits.rewritten),
                 *(place for place, _lines in edits.inserted),
                 *(place for place, _code in edits.following),
+                *(place for place, _line in edits.below),
                 *edits.repeated,
             )
         }
@@ -200,11 +202,19 @@ class _Editor(cst.CSTTransformer):
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
-        if self._above:
+        below = [cst.parse_statement(each + "\n") for each in self._below(original_node.body)]
+        if self._above or below:
             lines = [cst.parse_statement(each + "\n") for each in self._above]
             self._above = []
-            return cst.FlattenSentinel([*lines, updated_node])
+            return cst.FlattenSentinel([*lines, updated_node, *below])
         return self._repeated(updated_node)
+
+    def _below(self, statements: Sequence[cst.BaseSmallStatement]) -> list[str]:
+        """Lines that go below a line of these statements."""
+        spans = {self._span_of(each) for each in statements}
+        wanted = [(_span(place), line) for place, line in self._edits.below]
+        self.met |= spans & {span for span, _line in wanted}
+        return [line for span, line in wanted if span in spans]
 
     def leave_SimpleStatementSuite(
         self, original_node: cst.SimpleStatementSuite, updated_node: cst.SimpleStatementSuite
@@ -212,6 +222,14 @@ class _Editor(cst.CSTTransformer):
         if self._above:  # `for ...: a; b` on one line has no line to put them above
             line = self._span_of(original_node).line
             raise CannotPlace(f"line {line} has to be changed by hand: put in {self._above[0]}")
+        if below := self._below(original_node.body):
+            # `for ...: a` goes on in its line: `for ...: a; b`
+            more = cst.parse_statement("; ".join(below) + "\n")
+            assert isinstance(more, cst.SimpleStatementLine)
+            last = updated_node.body[-1].with_changes(
+                semicolon=cst.Semicolon(whitespace_after=cst.SimpleWhitespace(" "))
+            )
+            return updated_node.with_changes(body=[*updated_node.body[:-1], last, *more.body])
         return updated_node
 
     def _repeated(

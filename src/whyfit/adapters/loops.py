@@ -58,25 +58,6 @@ def step_name(source: str, inside: Place, size: int) -> str | None:
     return None
 
 
-def rate_name(source: str, rate: float) -> str | None:
-    """The name of the learning rate in `w -= name * w.grad`, if it is assigned once, as that number, and
-    used for nothing else.
-    """
-    module = cst.parse_module(source)
-    finder = _Updates(module)
-    module.visit(finder)
-    found = set(finder.factors)
-    if len(found) != 1 or None in found:
-        return None
-    name = str(found.pop())
-    value = names.constant(module, name)
-    try:
-        same = value is not None and float(value) == rate
-    except ValueError:
-        return None
-    return name if same and names.uses(module, name) == len(finder.factors) else None
-
-
 def calls_in_function(
     source: str, line: int, wanted: Callable[[cst.Call], bool]
 ) -> list[tuple[cst.Call, Place]]:
@@ -149,27 +130,6 @@ def _loops(source: str, inside: Place) -> list[tuple[cst.For, Place]]:
 
 def _covers(outer: Place, inner: Place) -> bool:
     return outer.line <= inner.line and inner.end_line <= outer.end_line
-
-
-class _Updates(cst.CSTVisitor):
-    """What gradients are multiplied with in `-=`: names, or None for anything else."""
-
-    def __init__(self, module: cst.Module) -> None:
-        super().__init__()
-        self._module = module
-        self.factors: list[str | None] = []
-
-    def visit_AugAssign(self, node: cst.AugAssign) -> None:
-        value = node.value
-        if not isinstance(node.operator, cst.SubtractAssign) or not isinstance(
-            value, cst.BinaryOperation
-        ):
-            return
-        codes = [self._module.code_for_node(each) for each in (value.left, value.right)]
-        gradient = [code.endswith((".grad", ".grad.data")) for code in codes]
-        if isinstance(value.operator, cst.Multiply) and any(gradient):
-            other = value.left if gradient[1] else value.right
-            self.factors.append(other.value if isinstance(other, cst.Name) else None)
 
 
 class _Loops(cst.CSTVisitor):

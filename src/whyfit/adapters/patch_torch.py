@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from whyfit.adapters import loops, scaling_torch
+from whyfit.adapters import loops, scaling_torch, updates
 from whyfit.adapters.edits import CannotPlace, Edit, argument_of, calls_within
 from whyfit.adapters.placing import (
     Place,
@@ -262,7 +262,7 @@ def _loss(_request: Request, change: Change) -> None:
 def _learning_rate(request: Request, change: Change) -> None:
     recipe = request.fit.recipe
     if not any(call.role == "optimizer" for call in request.fit.calls):
-        name = loops.rate_name(request.source, recipe.optimizer.learning_rate if recipe else 0.0)
+        name = updates.rate_name(request.source, recipe.optimizer.learning_rate if recipe else 0.0)
         if name is None:
             raise CannotPlace(
                 f"the learning rate has to be set to {change.to} by hand: the script updates its "
@@ -325,7 +325,8 @@ def _epochs(request: Request, change: Change) -> None:
 def _gradients(request: Request, _change: Change) -> None:
     """`opt.zero_grad()` above the statement that calls backward, where `opt.step()` is called near."""
     if not any(call.role == "optimizer" for call in request.fit.calls):
-        raise CannotPlace("set every gradient to None before backward(): there is no optimizer")
+        _after_updates(request)
+        return
     step, backward = (calls_of(request, role)[0].place for role in ("fit", "backward"))
     stepped = loops.owner_of(request.source, step, "step")
     if stepped is None or not loops.in_one_function(request.source, step, backward):
@@ -334,6 +335,24 @@ def _gradients(request: Request, _change: Change) -> None:
             "there"
         )
     request.edits.inserted.append((backward, f"{stepped}.zero_grad()"))
+
+
+def _after_updates(request: Request) -> None:
+    """`w.grad = None` below each `w -= rate * w.grad`, where all of them were found."""
+    place = calls_of(request, "fit")[
+        0
+    ].place  # a loop without an optimizer is known by its backward
+    found = updates.updates_after(request.source, place) or []
+    recipe = request.fit.recipe
+    tensors = sum(1 + layer.use_bias for layer in recipe.layers) if recipe else 0
+    one_by_one = not any(each.looped for each in found)
+    if not found or (one_by_one and len({each.tensor for each in found}) != tensors):
+        raise CannotPlace(
+            "set every gradient to None before backward(), by hand: the updates of the weights were "
+            "not all found there"
+        )
+    for each in found:
+        request.edits.below.append((each.place, f"{each.tensor}.grad = None"))
 
 
 def _batch_size(request: Request, change: Change) -> None:

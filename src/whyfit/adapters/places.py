@@ -58,6 +58,17 @@ def calling_place() -> Place | None:
     return None
 
 
+def calling_places() -> tuple[Place, ...]:
+    """All calls in the person's code that led here, innermost first."""
+    found = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if is_the_persons(frame.f_code.co_filename):
+            found.append(_place(frame))
+        frame = frame.f_back
+    return tuple(found)
+
+
 def called_directly(through: str = "") -> bool:
     """Whether the function that asks was called by the person's own code, not by a library.
 

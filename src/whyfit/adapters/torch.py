@@ -1,9 +1,10 @@
 """PyTorch: watches a training loop of the script's own.
 
 Nothing that trains is replaced. Watched are `backward` (where the loss is taken apart, see
-`torch_graph`), the optimizers' own hooks around `step`, what fills start weights, and what makes
-loaders, layers and schedulers. A fit is the steps of one optimizer. It ends where another
-optimizer steps, where weights are loaded into a module, or with the script.
+`torch_graph`), the optimizers' own hooks around `step`, what fills start weights (`torch_starts`),
+what makes loaders and layers (`torch_made`), and schedulers (`torch_schedulers`). A fit is the steps of
+one optimizer. It ends where another optimizer steps, where weights are loaded into a module, or with
+the script.
 """
 
 from __future__ import annotations
@@ -20,59 +21,22 @@ import wrapt
 
 from whyfit.adapters import torch_fit
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.places import called_directly, calling_place
+from whyfit.adapters.places import called_directly, calling_place, calling_places
 from whyfit.adapters.torch_asked import AskedWatch
 from whyfit.adapters.torch_by_hand import HandWatch
-from whyfit.adapters.torch_draws import LARGEST_PLAIN, Drawn, Draws
 from whyfit.adapters.torch_graph import LossGraph, Outermost, first_leaf, read_loss
+from whyfit.adapters.torch_made import MadeWatch
 from whyfit.adapters.torch_recipe import SET_BY_HAND
 from whyfit.adapters.torch_recorder import StepSeen, TorchRecorder
+from whyfit.adapters.torch_schedulers import SchedulerWatch
+from whyfit.adapters.torch_starts import StartsWatch
 from whyfit.adapters.watching import Watch, guarded, seed_wrapper
 from whyfit.records.fit import Place
-
-FILLING = (
-    "uniform_",
-    "normal_",
-    "trunc_normal_",
-    "xavier_uniform_",
-    "xavier_normal_",
-    "kaiming_uniform_",
-    "kaiming_normal_",
-    "orthogonal_",
-    "eye_",
-    "sparse_",
-    "dirac_",
-)
-MOST_DIGESTED = 1_000_000
-"""Numbers of a tensor whose start is recognised."""
-
-DRAWING = {"randn": "normal_", "rand": "uniform_"}
-"""Functions whose numbers a script may take as weights, and what fills a tensor in the same way."""
-
-MOST_DRAWS = 1000
-"""Calls of these that are looked at; a script that draws its data at every step makes more."""
 
 MOST_NODES = 200
 """Autograd nodes whose modules are remembered until a loss is seen; they keep their tensors alive."""
 DRAWN_BEFORE = (
     "how start weights from before the watch were drawn is unknown (make the model inside)"
-)
-
-ACTIVATIONS = (
-    "ReLU",
-    "LeakyReLU",
-    "ELU",
-    "SELU",
-    "GELU",
-    "SiLU",
-    "Mish",
-    "Tanh",
-    "Sigmoid",
-    "Softplus",
-    "Hardtanh",
-    "Hardsigmoid",
-    "ReLU6",
-    "Identity",
 )
 
 
@@ -89,19 +53,14 @@ class TorchAdapter:
         self._before: Any = None
         self._look_before: Callable[[], Any] = lambda: None
         self._module_handle: Any = None
-        self.places = Places()
-        self._drawn = Draws()
-        self._filling = 0
-        self._draws_seen = 0
         self._recorders: list[TorchRecorder] = []
         self._by_optimizer: weakref.WeakKeyDictionary[Any, TorchRecorder] = (
             weakref.WeakKeyDictionary()
         )
         self._late: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._schedulers: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._current: TorchRecorder | None = None
         self._hand = HandWatch(self._recorder, self._recorders.append)
-        self._asked = AskedWatch(self._session, self._recorder_of)
+        self._watch_for(self._session)
         self._made = 0
         self._said_fast = False
         # What was seen since the last step.
@@ -118,13 +77,23 @@ class TorchAdapter:
     def install(self, session: Session) -> None:
         """Watch from the import of torch on."""
         self._active, self._session = True, session
-        self._asked = AskedWatch(session, self._recorder_of)
+        self._watch_for(session)
 
         def hook(torch: Any) -> None:
             if self._active:
                 guarded(session, "watching PyTorch", lambda: self._watch_torch(torch))
 
         wrapt.when_imported("torch")(hook)
+
+    def _watch_for(self, session: Session) -> None:
+        self._made_watch = MadeWatch(session)
+        self._starts = StartsWatch(session)
+        self._schedulers = SchedulerWatch(session, self._how_far)
+        self._asked = AskedWatch(session, self._recorder_of)
+
+    def _how_far(self, optimizer: Any) -> tuple[int, LossGraph | None] | None:
+        recorder = self._by_optimizer.get(optimizer)
+        return None if recorder is None else (recorder.steps, recorder.first)
 
     def remove(self) -> None:
         """Hand the fits over and put PyTorch back."""
@@ -141,7 +110,8 @@ class TorchAdapter:
         self._recorders.clear()
 
     def _hand_over(self, recorder: TorchRecorder) -> None:
-        fit, problem = torch_fit.fit_of(self._session, recorder, self.places)
+        recorder.watched = self._schedulers.watched(recorder.scheduler)
+        fit, problem = torch_fit.fit_of(self._session, recorder, self._made_watch.places)
         if fit is not None:
             if self._session.midway and fit.unsupported == SET_BY_HAND:
                 fit = replace(fit, unsupported=DRAWN_BEFORE)
@@ -169,27 +139,16 @@ class TorchAdapter:
             torch.autograd, "backward", self._watched_backward(torch.autograd.backward)
         )
         wrap(torch.optim.Optimizer, "__init__", self._on_optimizer)
-        wrap(torch.optim.lr_scheduler.LRScheduler, "__init__", self._on_scheduler)
-        wrap(torch.optim.lr_scheduler.ReduceLROnPlateau, "__init__", self._on_scheduler)
-        wrap(torch.nn.Linear, "__init__", self._on_linear)
-        for name in ACTIVATIONS:
-            wrap(getattr(torch.nn, name), "__init__", self._on_create)
-        for name in FILLING:
-            wrap(torch.nn.init, name, self._on_fill)
-        for name in ("uniform_", "normal_"):
-            wrap(torch.Tensor, name, self._on_fill_method)
-        for name in DRAWING:
-            wrap(torch, name, self._on_draw)
+        for each in (self._made_watch, self._starts, self._schedulers, self._asked):
+            each.watch(torch, self._watch)
         for module in (torch.nn.utils, torch.nn.utils.clip_grad):
             wrap(module, "clip_grad_norm_", self._on_clip)
             wrap(module, "clip_grad_value_", self._on_clip)
         wrap(torch.nn.Module, "load_state_dict", self._on_load)
-        wrap(DataLoader, "__init__", self._on_create)
         wrap(DataLoader, "__iter__", self._on_iterate)
         self._look_before = lambda: register_optimizer_step_pre_hook(self._before_step)
         self._before = self._look_before()
         self._handles = [register_optimizer_step_post_hook(self._after_step)]
-        self._asked.watch(torch, self._watch)
         self._watch_modules()
         if session.midway:  # optimizers may be older than the watch, and no loop by hand
             kinds = (type(each) for each in gc.get_objects())  # isinstance would ask the objects
@@ -203,16 +162,6 @@ class TorchAdapter:
     def _note(self, what: str, work: Any) -> None:
         guarded(self._session, what, work)
 
-    def _on_create(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        result = wrapped(*args, **kwargs)
-        self._note("watching a module", lambda: self.places.note(instance, calling_place()))
-        return result
-
-    def _on_linear(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        result = wrapped(*args, **kwargs)
-        self._note("watching a layer", lambda: self.places.note(instance.weight, calling_place()))
-        return result
-
     def _on_optimizer(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         result = wrapped(*args, **kwargs)
 
@@ -220,75 +169,13 @@ class TorchAdapter:
             if not self._made:
                 self._hand.finish()
             self._made += 1
-            self.places.note(instance, calling_place())
+            self._made_watch.places.note(instance, calling_place())
             self._watch_modules()
             if self._before is None:
                 self._before = self._look_before()
 
         self._note("watching an optimizer", note)
         return result
-
-    def _on_scheduler(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        result = wrapped(*args, **kwargs)
-
-        def note() -> None:
-            known = self._schedulers.get(instance.optimizer)
-            self._schedulers[instance.optimizer] = (
-                instance if known is None or known is instance else Several()
-            )
-
-        self._note("watching a scheduler", note)
-        return result
-
-    def _on_fill(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-        self._filling += 1
-        try:
-            result = wrapped(*args, **kwargs)
-        finally:
-            self._filling -= 1
-        if not self._filling:
-            self._note("watching start weights", lambda: self._filled(wrapped, args, kwargs))
-        return result
-
-    def _on_fill_method(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        result = wrapped(*args, **kwargs)
-        if not self._filling:
-            self._note(
-                "watching start weights",
-                lambda: self._filled_by_method(wrapped.__name__, instance, args, kwargs),
-            )
-        return result
-
-    def _filled_by_method(self, name: str, tensor: Any, args: Any, kwargs: Any) -> None:
-        if tensor.numel() > MOST_DIGESTED or tensor.dim() not in (1, 2):
-            return
-        names = ("a", "b") if name == "uniform_" else ("mean", "std")
-        aliases = {"from": "a", "to": "b"}
-        constants: dict[str, Any] = dict(zip(names, args, strict=False))
-        for key, value in kwargs.items():
-            if key != "generator":
-                constants[aliases.get(str(key), str(key))] = value
-        self._drawn.note(tensor, Drawn(name, constants))
-
-    def _on_draw(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-        result = wrapped(*args, **kwargs)
-        self._draws_seen += 1
-        if self._draws_seen <= MOST_DRAWS and called_directly():
-            self._note("watching start weights", lambda: self._drew(wrapped.__name__, result))
-        return result
-
-    def _drew(self, name: str, tensor: Any) -> None:
-        if tensor.numel() <= LARGEST_PLAIN and tensor.dim() in (1, 2):
-            self._drawn.note_plain(tensor, Drawn(DRAWING[name], {}))
-
-    def _filled(self, wrapped: Any, args: Any, kwargs: Any) -> None:
-        given = inspect.signature(wrapped).bind(*args, **kwargs)
-        given.apply_defaults()
-        constants = dict(given.arguments)
-        tensor = constants.pop("tensor")
-        if tensor.numel() <= MOST_DIGESTED:
-            constants.pop("generator", None)
-            self._drawn.note(tensor, Drawn(wrapped.__name__, constants))
 
     def _on_clip(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         def note() -> None:
@@ -315,7 +202,7 @@ class TorchAdapter:
         return wrapped(*args, **kwargs)
 
     def _watch_modules(self) -> None:
-        """Note which module makes which autograd node, until the first step of an optimizer."""
+        """Note which module makes which autograd node, until no module has to be known any more."""
         if self._module_handle is None:
             from torch.nn.modules.module import register_module_forward_hook
 
@@ -325,6 +212,7 @@ class TorchAdapter:
         if self._module_handle is not None:
             self._module_handle.remove()
             self._module_handle = None
+            self._outermost = None  # of this step; later ones are not seen
 
     def _on_module(self, module: Any, args: Any, output: Any) -> None:
         node = getattr(output, "grad_fn", None)
@@ -356,7 +244,10 @@ class TorchAdapter:
                 self._failed("reading a loss", error)
             result = original(*args, **kwargs)
             if by_hand:
-                self._note("reading gradients", self._hand.after_backward)
+                try:
+                    self._hand.after_backward()
+                except Exception as error:
+                    self._failed("reading gradients", error)
             return result
 
         return backward
@@ -365,12 +256,16 @@ class TorchAdapter:
         """No optimizer of PyTorch's yet: a framework on top of it, or a loop that updates by hand."""
         if getattr(loss, "grad_fn", None) is None or loss.numel() != 1:
             return False
-        if not called_directly(through="_tensor.py"):
-            return False
-        followed = self._hand.before_backward(loss, self._modules, self._outermost)
-        self._modules = {}
-        if self._hand.stepped:
-            self._unwatch_modules()
+        followed = self._hand.before_backward(
+            loss,
+            self._modules,
+            self._outermost,
+            lambda: called_directly(through="_tensor.py"),
+        )
+        if self._module_handle is not None:
+            self._modules = {}
+            if self._hand.knows_modules:
+                self._unwatch_modules()
         return followed
 
     def _before_backward(self, loss: Any) -> None:
@@ -406,12 +301,18 @@ class TorchAdapter:
             self._failed("watching a step", error)
 
     def _recorder(self, optimizer: Any, scheduler: Any = None) -> TorchRecorder:
+        within = calling_places()
         return TorchRecorder(
-            optimizer, calling_place(), self._session.keep_weights, self._drawn, scheduler
+            optimizer,
+            within[0] if within else None,
+            within,
+            self._session.keep_weights,
+            self._starts.drawn,
+            scheduler,
         )
 
     def _begin(self, optimizer: Any) -> TorchRecorder:
-        recorder = self._recorder(optimizer, self._schedulers.get(optimizer))
+        recorder = self._recorder(optimizer, self._schedulers.of(optimizer))
         recorder.backward = self._backward_at
         self._by_optimizer[optimizer] = recorder
         self._recorders.append(recorder)
@@ -472,6 +373,7 @@ class TorchAdapter:
                 recorder.kept.note()
             if recorder.steps == 1:
                 recorder.leaf = None if graph is None else graph.first_leaf
+            if recorder.knows_modules:
                 self._unwatch_modules()
         except Exception as error:
             self._failed("watching a step", error)
@@ -485,24 +387,3 @@ class TorchAdapter:
         if message not in session.problems:
             session.problems.append(message)
             session.say(f"{what} failed ({type(error).__name__}: {error}); the script goes on")
-
-
-class Several:
-    """Stands for more than one scheduler on one optimizer."""
-
-
-class Places:
-    """Where objects were created, as long as they live."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[Any], Place]] = {}
-
-    def note(self, thing: Any, place: Place | None) -> None:
-        """Remember where a thing was made; the first time counts."""
-        if place is not None and self.of(thing) is None:
-            self._known[id(thing)] = (weakref.ref(thing), place)
-
-    def of(self, thing: Any) -> Place | None:
-        """Where the thing was made, or None if that was not seen."""
-        known = self._known.get(id(thing))
-        return known[1] if known is not None and known[0]() is thing else None

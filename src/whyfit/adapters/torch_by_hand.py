@@ -115,28 +115,35 @@ class HandWatch:
         self._before: Array = np.zeros(0)
         self._gradient: Array = np.zeros(0)
         self._rates = Rates()
+        self._leaves: set[int] = set()
         self._sampled: Any = None
-        self._one = (0.0, 0.0)
+        self._weight = self._slope = 0.0
         self._precision = 0.0
         self._unmoved = 0
 
     @property
-    def stepped(self) -> bool:
-        """Whether the loop has made a step, after which no modules have to be known."""
-        return self._recorder is not None and self._recorder.steps > 0
+    def knows_modules(self) -> bool:
+        """Whether a loop is followed in which modules need not be watched any more."""
+        return self._recorder is not None and self._recorder.knows_modules
 
     def before_backward(
-        self, loss: Any, modules: dict[Any, Any], outermost: Outermost | None
+        self,
+        loss: Any,
+        modules: dict[Any, Any],
+        outermost: Outermost | None,
+        is_ours: Callable[[], bool],
     ) -> bool:
         """Take the step made since the last loss, and note where this one begins.
 
-        Returns whether it is followed.
+        Returns whether it is followed: a loss of another loop is if `is_ours`, which is asked only then.
         """
-        leaf = first_leaf(loss)
         recorder = self._recorder
-        if recorder is not None and not any(leaf is each for each in self._hand.parameters):
-            self.finish()
-            recorder = None
+        if recorder is None or id(first_leaf(loss)) not in self._leaves:
+            if not is_ours():
+                return False
+            if recorder is not None:
+                self.finish()
+                recorder = None
         self._take_step()
         if recorder is not None and not self._backwards:
             recorder.check_kept()
@@ -149,6 +156,7 @@ class HandWatch:
         if recorder is None:
             assert self._graph is not None  # just read
             self._hand, self._rates = ByHand(self._graph.leaves), Rates()
+            self._leaves = {id(each) for each in self._hand.parameters}  # which are held there
             self._sampled = min(self._hand.parameters, key=lambda each: each.numel())
             single = any(each.element_size() < 8 for each in self._hand.parameters)
             self._precision = float(np.finfo(np.float32 if single else np.float64).eps)
@@ -168,7 +176,7 @@ class HandWatch:
             self._recorder.kept.note()  # here, since nobody says when the step is made
         if self._graph is None:
             slope = self._sampled.grad
-            self._one = (_first(self._sampled), 0.0 if slope is None else _first(slope))
+            self._slope = 0.0 if slope is None else _first(slope)
         else:
             self._gradient = np.concatenate(
                 [
@@ -196,6 +204,7 @@ class HandWatch:
             self._check_one(recorder)
             recorder.after_usual(self._loss)
             return
+        self._weight = _first(self._sampled)
         seen = rates_of(self._before, _flat(self._hand.parameters), self._gradient, self._precision)
         if seen is None:
             return  # a loss whose gradients no step has used yet
@@ -220,10 +229,10 @@ class HandWatch:
 
     def _check_one(self, recorder: TorchRecorder) -> None:
         """Whether a weight has moved by the rate known: cheap enough for every step."""
-        (before, slope), now = self._one, _first(self._sampled)
-        off = abs(before - now - recorder.rate * slope)
-        allowed = ROUNDING * self._precision * (abs(before) + abs(now) + abs(recorder.rate * slope))
-        if off > allowed + 1e-30:
+        before, now, moved = self._weight, _first(self._sampled), recorder.rate * self._slope
+        self._weight = now
+        off = abs(before - now - moved)
+        if off > ROUNDING * self._precision * (abs(before) + abs(now) + abs(moved)) + 1e-30:
             recorder.give_up("a learning rate that the script changes by hand is not supported")
 
 

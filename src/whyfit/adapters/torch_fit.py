@@ -62,6 +62,7 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
         seeds=tuple(session.seeds),
         seeds_weights=any(call.function == "torch.manual_seed" for call in session.seeds),
         gradients_cleared=recorder.cleared,
+        held_out=recorder.held_out,
         summary=_summary(recorder),
         environment={"torch": str(torch.__version__)},
     ), None
@@ -127,6 +128,8 @@ def _model_predictions(recorder: TorchRecorder, data: DataSet) -> Array | None:
     graph = recorder.first
     if recorder.model is None or graph is None or graph.outermost is None:
         return None
+    if not graph.model_made_outputs:
+        return None  # the loss compares something else with the targets
     like = graph.outermost.input
     try:
         model = copy.deepcopy(recorder.model).eval()

@@ -7,7 +7,6 @@ what is expected. That is what keeps watching cheap.
 
 from __future__ import annotations
 
-import math
 import operator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,12 +17,16 @@ from whyfit.adapters import torch_recipe
 from whyfit.adapters.batches import Batches, DataSet
 from whyfit.adapters.torch_chain import to_numpy
 from whyfit.adapters.torch_draws import Draws, short
+from whyfit.adapters.torch_error import Error, common
 from whyfit.adapters.torch_graph import LossGraph
 from whyfit.adapters.torch_kept import KeptGradients
 from whyfit.adapters.torch_recipe import RateChange
-from whyfit.records.fit import Place
+from whyfit.adapters.torch_schedulers import Watched
+from whyfit.adapters.torch_stops import stopped_by_itself
+from whyfit.records.fit import HeldOut, Place
 from whyfit.records.network import Array
 from whyfit.records.recipe import Optimizer, Recipe
+from whyfit.records.schedule import Schedule
 
 MOST_SNAPSHOTS = 512
 """Where more weights than this are kept, every second one is given up, and so on."""
@@ -51,6 +54,7 @@ class TorchRecorder:
 
     optimizer: Any
     place: Place | None
+    within: tuple[Place, ...] = ()
     keep_weights: bool = True
     drawn: Draws = field(default_factory=Draws)
     scheduler: Any = None
@@ -58,6 +62,7 @@ class TorchRecorder:
     reason: str | None = None
     problem: str | None = None
     first: LossGraph | None = None
+    error: Error | None = None
     leaf: Any = None
     model: Any = None
     loader: Any = None
@@ -72,6 +77,8 @@ class TorchRecorder:
     rule: tuple[Optimizer, str | None] | None = None
     cleared: bool | None = None
     kept: KeptGradients | None = None
+    watched: Watched | None = None
+    held_out: HeldOut | None = None
     backward: Place | None = None
     clipping: tuple[tuple[str, float], ...] = ()
     sources: list[tuple[Array, Array]] = field(default_factory=list)
@@ -91,6 +98,11 @@ class TorchRecorder:
     def looks(self) -> bool:
         """Whether the next loss has to be taken apart."""
         return not self.steady or self.steps >= self._next_check
+
+    @property
+    def knows_modules(self) -> bool:
+        """Whether modules need not be watched any more: a chain of layers is read without them."""
+        return self.steps > 0 and (self.steady or self.first is None or len(self.first.layers) > 0)
 
     def before_first(self, trained: bool) -> None:
         """Copy the start weights, before the first step changes them.
@@ -203,14 +215,15 @@ class TorchRecorder:
     # ---- looking at a batch ----
 
     def _look(self, graph: LossGraph, seen: StepSeen) -> None:
+        if graph.reason is not None:
+            self.give_up(graph.reason)
         if self.first is None:
             self._began_cleared = seen.cleared
             self._begin(graph)
         elif seen.cleared is not None:
             self._note_clearing(seen.cleared, graph)
+        self._note_error(graph.error)
         self._next_check = self.steps + max(CHECK_LEAST, self.steps // CHECK_SHARE)
-        if graph.reason is not None:
-            self.give_up(graph.reason)
         batch = graph.batch
         if batch is None or self.batches is None:
             return
@@ -224,8 +237,16 @@ class TorchRecorder:
         if self.batches.reason is not None:
             self.give_up(self.batches.reason)
 
+    def _note_error(self, error: Error | None) -> None:
+        if self.error is not None and error is not None:
+            known = common(self.error, error)
+            if known is None:
+                self.give_up("a loss that changes while training goes on is not supported")
+            else:
+                self.error = known
+
     def _begin(self, graph: LossGraph) -> None:
-        self.first = graph
+        self.first, self.error = graph, graph.error
         self.model = graph.outermost.module if graph.outermost else None
         if graph.error is None:
             self.problem = graph.reason
@@ -293,9 +314,9 @@ class TorchRecorder:
         """Everything needed to train again; `reason` says what is missing."""
         if self.first is None or not self.first.layers or self.start is None:
             return None
-        if self.rule is None or self.first.error is None:
+        if self.rule is None or self.error is None:
             return None
-        error = self.first.error
+        error = self.error
         if error.output_shape != error.target_shape:
             self.give_up(
                 f"a loss between outputs of shape {error.output_shape} and targets of shape "
@@ -306,9 +327,10 @@ class TorchRecorder:
         schedule, schedule_reason = torch_recipe.schedule_of(
             self.rates, self.steps, data.steps, self.scheduler
         )
-        if schedule is not None and schedule.kind == "plateau":
-            schedule_reason = self._watches_loss()
-        for each in (data.reason, rule_reason, reason, schedule_reason):
+        if schedule is not None and schedule.kind == "plateau" and schedule_reason is None:
+            schedule, schedule_reason = self._plateau(schedule, data.steps)
+        stopped = stopped_by_itself(self.within, self.steps // data.steps)
+        for each in (data.reason, rule_reason, reason, schedule_reason, stopped):
             if each:
                 self.give_up(each)
         clipping = dict(self.clipping)
@@ -331,11 +353,23 @@ class TorchRecorder:
             clears_gradients=self.cleared is not False,
         )
 
-    def _watches_loss(self) -> str | None:
-        least = min((loss for loss in self.losses if math.isfinite(loss)), default=math.nan)
-        if math.isclose(float(self.scheduler.best), least, rel_tol=0.01):
-            return None
-        return "a plateau scheduler that watches something else than the training loss"
+    def _plateau(self, schedule: Schedule, length: int) -> tuple[Schedule | None, str | None]:
+        """The schedule with what it goes by, and the reason why that is not supported, if so."""
+        asked = len(self.watched.steps) if self.watched is not None else 0
+        if self.scheduler.last_epoch != asked:
+            return schedule, "a plateau scheduler that was asked before the watch"
+        if self.watched is None:
+            return None, None
+        if not self.watched.after_each_pass(length):
+            return schedule, "a plateau scheduler that is not asked once after each pass"
+        if np.allclose(self.watched.values, self.losses[: len(self.watched.values)], rtol=0.01):
+            return schedule, None
+        self.held_out = self.watched.held_out
+        if self.held_out is None:
+            return schedule, "a plateau scheduler that goes by samples or a measure not known"
+        if self.error is not None and self.error.reduction == "sum":
+            return schedule, "a plateau scheduler that goes by a sum over held-out samples"
+        return replace(schedule, monitor="held_out_loss"), None
 
     def end(self, data: DataSet) -> tuple[Array | None, int]:
         """The end weights and the number of whole passes they were trained for."""
