@@ -10,13 +10,15 @@ import pytest
 
 from tests.fits import HE, UNIFORM, fit_of, recipe, sine
 from tests.healthy import GLOROT, diagnosed
+from whyfit.diagnosing import Options, diagnose_fit
 from whyfit.engine.initializers import draw
 from whyfit.engine.lanes import Order, train
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import Optimizer, flatten
-from whyfit.records.study import FrameworkRuns, Outcomes, Study, arm
+from whyfit.records.study import FrameworkRuns, Outcomes, Study, arm, best_unjudged
+from whyfit.report.panels.headline import fix_sentence
 from whyfit.rules import findings
 from whyfit.study import confirm, factors, verdict
 from whyfit.study.conduct import StudyOptions, conduct
@@ -137,6 +139,29 @@ def test_the_budget_is_kept_and_said():
     small, large = study_of(fit, budget=0.05), study_of(fit, budget=20.0)
     assert small.work["fits"] < large.work["fits"]
     assert small.notes
+
+
+@pytest.mark.parametrize("budget", [0.05, 0.1])
+def test_what_the_budget_did_not_reach_to_judge_is_not_called_missing(budget: float):
+    """A set that works in the search and could not be judged is said to be just that."""
+    x, y = sine(400)
+    linear = fit_of(recipe((16,), "linear", epochs=120), x, y)
+    said = diagnose_fit(linear, Options(study=StudyOptions(budget=budget)))
+    assert said.study is not None
+    assert not said.study.sets
+    promising = best_unjudged(said.study.outcomes, said.study.plan.target_rate)
+    assert promising is not None
+    sentence = fix_sentence(said)
+    assert f"{promising.successes} of {promising.replicates}" in sentence
+    assert "budget" in sentence
+    assert "No set" not in sentence
+
+
+def test_what_is_kept_for_fixes_judges_the_first_candidate_where_nothing_else_can():
+    x, y = sine(400)
+    linear = fit_of(recipe((16,), "linear", epochs=120), x, y)
+    study = study_of(linear, budget=0.15)
+    assert study.sets
 
 
 def test_levels_come_from_recipe_and_data():

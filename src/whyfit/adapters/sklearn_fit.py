@@ -236,7 +236,7 @@ class Training:
         self.last = sklearn_recipe.flat(self.model)
         if self.model.solver == "lbfgs":  # which has no epochs, only iterations over all data
             self.epochs = int(getattr(self.model, "n_iter_", 0))
-            self.losses = [float(self.model.loss_)] if hasattr(self.model, "loss_") else []
+            self.losses = []  # only the last is known, which would pass for a training of one epoch
 
     # ---- the engine in place of training ----
 

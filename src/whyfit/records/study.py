@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -119,6 +120,23 @@ class Outcomes:
     def median(self) -> float:
         """Median unexplained variance; infinite if most diverged."""
         return float(np.median(self.unexplained)) if self.replicates else float("nan")
+
+
+def best_unjudged(outcomes: Iterable[Outcomes], target: float) -> Outcomes | None:
+    """The set that reached the target rate in the search and of which no start was trained to judge it;
+    the smallest, of these the best. None where every such set was judged.
+    """
+    outcomes = tuple(outcomes)
+    judged = {each.arm for each in outcomes if each.phase == "confirmation" and each.replicates}
+    promising = [
+        each
+        for each in outcomes
+        if each.phase == "selection"
+        and each.arm
+        and each.arm not in judged
+        and each.rate >= target
+    ]
+    return min(promising, key=lambda each: (len(each.arm), -each.rate), default=None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whyfit.records.finding import Change
-from whyfit.records.study import BASELINE, Arm, Comparison, Outcomes, arm
+from whyfit.records.study import BASELINE, Arm, Comparison, Outcomes, arm, best_unjudged
 from whyfit.study.effects import compare
 from whyfit.study.factors import compatible
 from whyfit.study.judging import Judged
@@ -71,6 +71,8 @@ def open_question(
     the place of a member of what works. What the budget left out of this stays open.
     """
     if not judged.representatives:
+        if best_unjudged(laboratory.everything(), laboratory.plan.target_rate) is not None:
+            return "the budget did not reach to judge the sets of changes to test it in"
         return "no set of changes that works was found to test it in"
     for held in judged.representatives:
         for change in changes:

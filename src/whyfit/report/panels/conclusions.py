@@ -147,6 +147,8 @@ def _takes(panel: FitPanel) -> str:
         top = max(best.values(), key=lambda arm: arm.success_rate, default=None)
         if top is None:
             return "No set of changes that works was found"
+        if top.success_rate >= panel.criterion.target_rate:
+            return panel.fix_sentence.rstrip(".")
         return (
             "No set of changes that works was found; the best, "
             f"{top.label}, succeeds in {top.successes} of {top.replicates} starts"

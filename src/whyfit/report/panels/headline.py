@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whyfit.records.diagnosis import FitDiagnosis
-from whyfit.records.study import Study
+from whyfit.records.study import Outcomes, Study, best_unjudged
 from whyfit.report.panels.values import percent, rounded
 from whyfit.study import factors
 from whyfit.study.words import describe
@@ -39,6 +39,11 @@ def headline(said: FitDiagnosis) -> str:
         case "mended":
             return "The cause could not be pinned down, but a change that mends it was found."
         case "undecided":
+            if study is not None and _unjudged(study) is not None:
+                return (
+                    f"{_left(left)}; the budget ended before a set of changes could be judged, and "
+                    "without one no cause can be confirmed."
+                )
             return (
                 f"{_left(left)}; no cause could be confirmed and no set of changes that works was "
                 "found."
@@ -107,6 +112,13 @@ def _because(said: FitDiagnosis) -> str:
     return "Because " + "; and ".join(messages) + "." if messages else "A cause was confirmed."
 
 
+def _unjudged(study: Study) -> Outcomes | None:
+    """What the search found that works and no fresh start was left for, where nothing was judged."""
+    if study.sets or study.asked is not None:
+        return None
+    return best_unjudged(study.outcomes, study.plan.target_rate)
+
+
 TELLING = 64
 """Replicates on fresh seeds from which an arm that misses the target is worth a word."""
 
@@ -114,6 +126,13 @@ TELLING = 64
 def _nearest(study: Study) -> str:
     """That nothing works, and what comes nearest to it: of no fix, but where to look further."""
     sentence = "No set of changes that works was found"
+    promising = _unjudged(study)
+    if promising is not None:
+        return (
+            f"In the search {describe(promising.arm)} worked, in {promising.successes} of "
+            f"{promising.replicates} starts, but the budget did not reach to judge that on fresh "
+            "starts: a larger --budget would."
+        )
     judged = [
         each
         for each in study.outcomes

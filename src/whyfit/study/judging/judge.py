@@ -17,6 +17,11 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     """Decide sufficiency, minimality, converses and the effect of every change."""
     notes = list(found.notes)
     related = candidates_and_parts(laboratory, found.candidates, notes)
+    if not set(related) & set(found.candidates) and laboratory.reserved:
+        # What is kept for sharpening fixes is of no use where none could even be judged.
+        laboratory.reserved = 0.0
+        notes = list(found.notes)
+        related = candidates_and_parts(laboratory, found.candidates, notes)
     sets = sufficient_sets(laboratory, related)
     representatives = representatives_of(laboratory, sets)
     possible = len(converses.taken_out(laboratory, related))
