@@ -210,3 +210,31 @@ def test_an_output_stuck_at_a_bound_where_most_targets_lie():
     # Targets that are 0 but for a few, and an output that is 0 there and follows the few.
     follows = np.where(x < 20.0, 1.0 / x, 0.0)
     assert output_cannot_reach_target.check(gather(replace(fit, predictions=follows))) is None
+
+
+def test_a_first_step_that_switches_units_off_is_too_long():
+    """Late deaths, or few, are no sign of it."""
+    x, y = sine()
+    evidence = gather(fit_of(recipe((8,), kernel=HE, epochs=50), x, y))
+    for epoch, units, suspected in ((1, 4, True), (1, 1, False), (30, 4, False)):
+        dead = tuple((1, unit, epoch) for unit in range(units))
+        said = learning_rate_too_high.check(replace(evidence, deaths=dead))
+        assert (said is not None) == suspected
+        if said is not None:
+            assert "4 of 8 hidden units" in said.message
+            assert said.remedies == (Change("learning_rate", "/10"),)
+
+
+def test_what_ended_itself_while_the_loss_crept_down_had_not_come_to_a_halt():
+    x, y = sine()
+    stopping = EarlyStopping(patience=5, min_delta=1e-2)
+    one = replace(recipe((8,), epochs=100), early_stopping=stopping)
+    fit = fit_of(one, x, y)
+    for losses, halted in (
+        (tuple(1.0 - 1e-3 * at for at in range(40)), False),
+        (tuple(1.0 + 1e-3 * (-1) ** at for at in range(40)), True),
+    ):
+        ended = replace(fit, epochs_done=40, history={"loss": losses})
+        said = training_too_short.check(gather(ended))
+        assert said is not None
+        assert ("come to a halt" in said.message) == halted

@@ -121,6 +121,14 @@ def _functions(request: Request, change: Change, count: int) -> None:
     found = loops.calls_in_function(
         request.source, forward.line, lambda call: _called(call) in known
     )
+    if not found and names == {"linear"}:
+        raise CannotPlace(
+            by_hand(
+                "activation",
+                "forward uses none; write one around each hidden layer, as in "
+                "torch.relu(self.hidden(x))",
+            )
+        )
     if len(found) != count or change.to == "linear":
         raise CannotPlace(
             by_hand("activation", f"forward has {len(found)} calls for {count} hidden layers")

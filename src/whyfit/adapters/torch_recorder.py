@@ -256,13 +256,19 @@ class TorchRecorder:
         if graph.layers:
             mine = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
             parameters = [p for each in graph.layers for p in (each.weight, each.bias)]
-            if not all(id(p) in mine for p in parameters if p is not None):
-                self.give_up("weights that the optimizer does not hold are not supported")
+            parameters = [p for p in parameters if p is not None]
+            left_out = sum(id(p) not in mine for p in parameters)
+            if left_out:
+                self.give_up(
+                    f"the optimizer was given {len(parameters) - left_out} of the "
+                    f"{len(parameters)} weights and biases of the layers, and the others stay as "
+                    "they started, which is not supported"
+                )
             else:
                 self.start = torch_recipe.flat(graph.layers, self.starts)
                 self.latest = (0, self.start)
                 self.snapshots = [self.latest]
-            if len(graph.leaves) > len([p for p in parameters if p is not None]):
+            if len(graph.leaves) > len(parameters):
                 self.give_up("weights outside the chain of layers are not supported")
 
     def _new_pass(self, loaders: tuple[Any, ...]) -> bool:

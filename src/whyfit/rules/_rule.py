@@ -40,6 +40,12 @@ class Rule:
         """The page's first line."""
         return self.page.split("\n", 1)[0]
 
+    @property
+    def advice(self) -> str:
+        """What the page says to try, on one line."""
+        rest = self.page.partition("What to try:")[2]
+        return " ".join(rest.partition("When to ignore:")[0].split())
+
 
 def rule_of(module: ModuleType) -> Rule:
     """The rule that a module is; its slug is the module's name."""

@@ -1,7 +1,8 @@
 """Steps so large that the loss jumps up again and again, or leaves all bounds.
 
 What we see:     late in training the loss still rises by more than a tenth in many epochs, or it
-                 became infinite or NaN, or the first steps were far longer than the loss allows.
+                 became infinite or NaN, or the first steps were far longer than the loss allows, or
+                 they switched off many ReLU units for good.
 Why it looks odd: the fit is wherever the last jump left it: another curve at every run. A first jump
                  can throw ReLU units to where they are off for all data: then the curve is flat.
 How we know:     the share of the epochs of the second half in which the loss rose by more than 10
@@ -14,6 +15,8 @@ When to ignore:  the fit meets its tolerance.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from whyfit.records.evidence import Evidence
@@ -21,6 +24,12 @@ from whyfit.records.finding import Change, Finding, Measure
 
 # In a settled fit rises of a tenth are rare events of mini-batch noise; one epoch in five is not.
 RISES = 0.2
+
+# A fiftieth of the training; of short ones the first epoch, which is as early as is recorded.
+FIRST_STEPS = 0.02
+
+# One death in a wide layer is everyday with ReLU; see units-died-in-training.
+PART = 0.25
 
 # For a quadratic the bound is 2 (LeCun et al. 1998, section 4.6); networks can leave a region that is
 # too steep for the rate and settle in a flatter one while it is under about twice that (Lewkowycz
@@ -44,6 +53,13 @@ def check(evidence: Evidence) -> Finding | None:
             Measure("late epochs in which the loss jumped", training.rises, RISES, "share")
         )
     remedies = [Change("learning_rate", "/10"), Change("learning_rate", "/100")]
+    if not said and (thrown := _thrown_out(evidence)):
+        said.append(
+            f"the first steps were so long that {len(thrown)} of {len(evidence.start_units)} hidden "
+            f"units were off for all data from epoch {max(thrown)} on"
+        )
+        measures.append(Measure("units off since the first steps", len(thrown), 0, "units"))
+        del remedies[1:]  # what kills within a few steps is not a hundred times too much
     used = _of_bound(evidence)
     if used > BOUND:  # the reason, of which all else is the symptom
         said = [
@@ -56,6 +72,19 @@ def check(evidence: Evidence) -> Finding | None:
     if not said:
         return None
     return Finding("learning-rate-too-high", "; ".join(said), tuple(measures), (), tuple(remedies))
+
+
+def _thrown_out(evidence: Evidence) -> list[int]:
+    """Epochs at which the first steps switched hidden units off for good, one for each unit; empty where
+    these are no large part of any layer.
+    """
+    soon = max(1.0, FIRST_STEPS * evidence.training.epochs)
+    early = [(layer, epoch) for layer, _unit, epoch in evidence.deaths if epoch <= soon]
+    widths = Counter(unit.layer for unit in evidence.start_units)
+    count = Counter(layer for layer, _epoch in early)
+    if not any(count[layer] >= PART * widths[layer] for layer in count):
+        return []
+    return [epoch for _layer, epoch in early]
 
 
 def _of_bound(evidence: Evidence) -> float:

@@ -30,6 +30,9 @@ FALL = 0.02
 # gives it in a small layer; scikit-learn's default 200 epochs are 200 steps for up to 200 samples.
 FEW_STEPS = 300
 
+# A loss at rest falls in half of the epochs, give or take a few percent; see learning-rate-too-low.
+CREEPING = 0.75
+
 # Most of the held-out samples: their loss then tells of extrapolation, not of the fit.
 MOSTLY = 0.5
 
@@ -52,7 +55,7 @@ def check(evidence: Evidence) -> Finding | None:
         f"the loss was still falling at the end, by {training.last_fall:.0%} over the last tenth "
         f"of {training.epochs} epochs"
         if training.last_fall > FALL
-        else "the loss had come to a halt"
+        else _hardly_falling(training)
         if ended_itself
         else f"the training took {training.steps} steps in all, of {training.epochs} epochs"
     )
@@ -81,6 +84,13 @@ def _more(training: TrainingMeasures) -> list[Change]:
     if not 0 < training.steps < ENOUGH_STEPS / 4:
         return []
     return [Change("epochs", str(math.ceil(training.epochs * ENOUGH_STEPS / training.steps)))]
+
+
+def _hardly_falling(training: TrainingMeasures) -> str:
+    """Of a training that ended itself: whether its loss was at rest or on its way, however slowly."""
+    if training.falls < CREEPING:
+        return "the loss had come to a halt"
+    return f"the loss fell by {training.last_fall:.1%} over the last tenth of them"
 
 
 def _progress(stopping: EarlyStopping) -> str:

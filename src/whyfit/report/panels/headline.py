@@ -7,6 +7,7 @@ import numpy as np
 from whyfit.records.diagnosis import FitDiagnosis
 from whyfit.records.study import Outcomes, Study, best_unjudged
 from whyfit.report.panels.values import percent, rounded
+from whyfit.rules import rule_named
 from whyfit.study import factors
 from whyfit.study.words import describe
 
@@ -55,6 +56,11 @@ def headline(said: FitDiagnosis) -> str:
         return f"Because {'; and '.join(proven)}."
     if not np.isfinite(left):
         return f"Nothing could be retrained: {said.not_studied}."
+    if left <= said.criterion.tolerance:
+        return (
+            f"The fit is good: it leaves {share} of the variance unexplained. Whether most starts do "
+            f"as well was not tested: {said.not_studied}."
+        )
     return f"{_left(left)}; causes were not tested: {said.not_studied}."
 
 
@@ -158,8 +164,11 @@ def fix_sentence(said: FitDiagnosis) -> str:
             return f"Nothing to mend in {where}." if said.verdict == "sound" else ""
         if said.verdict == "unlucky":
             return "Run it again, or keep the best of a few runs."
-        ended = said.study is not None and not said.study.stopped
-        return _nearest(said.study) if ended and said.study is not None else ""
+        if said.study is None:
+            return _advice(said)
+        if said.study.stopped:
+            return ""
+        return " ".join(filter(None, (_nearest(said.study), _advice(said))))
     first = said.fixes[0]
     outcomes = said.study.of(first.changes)
     assert outcomes is not None
@@ -171,6 +180,15 @@ def fix_sentence(said: FitDiagnosis) -> str:
     if runs is not None:
         sentence += f"; {runs.successes} of {runs.runs} runs in {said.evidence.fit.framework}"
     return sentence + ")."
+
+
+def _advice(said: FitDiagnosis) -> str:
+    """What to try against what is proven without retraining, where nothing can be retrained."""
+    proven = [finding.rule for finding in said.findings if finding.proof == "confirmed"]
+    rules = [rule for slug in proven if (rule := rule_named(slug)) is not None]
+    if not rules:
+        return ""
+    return f"To try, by hand and untested: {' '.join(rule.advice for rule in rules)}"
 
 
 def left_open(study: Study) -> set[str]:
