@@ -148,7 +148,7 @@ def diagnose_fit(
         fixes = confirm.fixes(program, fit, fit.recipe, study)
         began = time.monotonic()
         if fixes and program is not None:
-            fixes = (_verified(program, fit, index, fixes[0], study, options), *fixes[1:])
+            fixes = _verified_first(program, fit, index, fixes, study, options)
         confirming = time.monotonic() - began
     rows = curve_rows(evidence)
     samples = _sampled(fit, study, fixes, rows, page)
@@ -244,6 +244,27 @@ def _page(fit: Fit, options: Options, tolerance: float) -> Page:
 def _replayed(fit: Fit, options: Options, page: Page) -> Replay:
     options.report(Progress("replaying the fit with the engine", 0, 0.0))
     return replay(fit, options.study.seed, page)
+
+
+def _verified_first(
+    program: Program,
+    fit: Fit,
+    index: int,
+    fixes: tuple[Fix, ...],
+    study: Study,
+    options: Options,
+) -> tuple[Fix, ...]:
+    """The first fix with its runs in the framework; where none of them succeeds the second is run too,
+    and takes its place if it works there.
+    """
+    first, *others = fixes
+    first = _verified(program, fit, index, first, study, options)
+    if not others or first.framework_runs is None or first.framework_runs.successes:
+        return (first, *others)
+    second = _verified(program, fit, index, others[0], study, options)
+    if second.framework_runs is not None and second.framework_runs.successes:
+        return (second, first, *others[1:])
+    return (first, second, *others[1:])
 
 
 def _verified(

@@ -164,6 +164,26 @@ def test_what_is_kept_for_fixes_judges_the_first_candidate_where_nothing_else_ca
     assert study.sets
 
 
+@pytest.mark.parametrize("budget", [0.2, 0.4])
+def test_a_part_of_a_scaling_that_was_not_taken_back_accuses_nobody(budget: float):
+    """Scaled inputs mend this for their scale; where the budget ends before the offset alone was kept,
+    the offset is not called a cause for the sake of the whole scaling.
+    """
+    x = np.linspace(0.0, 700.0, 400)[:, None]
+    one = recipe((16, 16), "tanh", kernel=GLOROT, rate=0.005, epochs=120, batch_size=50)
+    study = study_of(fit_of(one, x, np.sin(x / 111.0)), budget=budget)
+    assert study.sets
+    assert statuses(study)["input-off-centre"] == "undecided"
+    kept = {
+        change.to
+        for cause in study.causes
+        if cause.status == "confirmed" and "kept" in cause.sentence
+        for comparison in cause.comparisons
+        for change in comparison.without
+    }
+    assert all("kept" in each for each in kept)
+
+
 def test_levels_come_from_recipe_and_data():
     x, y = sine(300, -1.0, 1.0)
     fit = fit_of(recipe((8,), epochs=10, batch_size=300), x, y)

@@ -131,10 +131,7 @@ def best_unjudged(outcomes: Iterable[Outcomes], target: float) -> Outcomes | Non
     promising = [
         each
         for each in outcomes
-        if each.phase == "selection"
-        and each.arm
-        and each.arm not in judged
-        and each.rate >= target
+        if each.phase == "selection" and each.arm and each.arm not in judged and each.rate >= target
     ]
     return min(promising, key=lambda each: (len(each.arm), -each.rate), default=None)
 

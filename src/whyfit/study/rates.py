@@ -28,7 +28,7 @@ def by_rates(
     observed: bool,
 ) -> Cause:
     """Confirmed by the converse, refuted by equivalence, otherwise undecided."""
-    proofs, spared = _proofs(laboratory, judged, claims)
+    proofs, spared, apart = _proofs(laboratory, judged, claims)
     changes = tuple(claim.change for claim in claims)
     # With enough other changes nearly anything can be made to matter: a part of a scaling counts as the
     # cause only if at least half of the sets that need the scaling need this part of it.
@@ -51,6 +51,14 @@ def by_rates(
             return Cause(slug, "undecided", sentence, observed, (alone,))
         sentence = "Undecided: what works needs this change, but seldom this part of it. "
         sentence += converse_sentence(laboratory, held, claim.change, comparison, claim.spared)
+        return Cause(slug, "undecided", sentence, observed, (comparison,))
+    if apart:
+        held, claim, comparison = apart[0]
+        sentence = (
+            f"Undecided: what works needs {phrase(claim.change)}, but the budget did not reach to tell "
+            "whether it is for this. "
+        )
+        sentence += converse_sentence(laboratory, held, claim.change, comparison)
         return Cause(slug, "undecided", sentence, observed, (comparison,))
     tested = effects_of(judged, changes)
     if not tested:
@@ -105,19 +113,24 @@ Proof = tuple[Arm, Claim, Comparison]
 
 def _proofs(
     laboratory: Laboratory, judged: Judged, claims: tuple[Claim, ...]
-) -> tuple[list[Proof], list[Proof]]:
-    """Converses that show a claim, and those that show its change but not the part it is about.
+) -> tuple[list[Proof], list[Proof], list[Proof]]:
+    """Converses that show a claim, those that show its change but not the part it is about, and those
+    of which the part was not trained.
 
     A part shows nothing where the rest of the scaling suffices without it, as no change does that
     can be taken out of a set that works.
     """
     target = laboratory.plan.target_rate
-    shown, only_whole = [], []
+    shown, only_whole, unknown = [], [], []
     for (held, change, spared), comparison in judged.converse.items():
         for claim in claims:
             if claim.change != change or spared is not None or _taken_away_by_another(held, claim):
                 continue
-            part = judged.converse.get((held, change, claim.spared), comparison)
+            part = judged.converse.get((held, change, claim.spared))
+            if part is None:
+                if judged.proves(comparison):
+                    unknown.append((held, claim, comparison))
+                continue
             suffices = claim.spared is not None and (
                 laboratory.outcomes(part.without, "confirmation").rate >= target
             )
@@ -126,7 +139,7 @@ def _proofs(
                 shown.append((held, claim, part))
             elif judged.proves(comparison):
                 only_whole.append((held, claim, part))
-    return shown, only_whole
+    return shown, only_whole, unknown
 
 
 def _directly(judged: Judged, held: Arm, claim: Claim) -> Comparison | None:

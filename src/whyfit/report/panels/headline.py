@@ -38,7 +38,10 @@ def headline(said: FitDiagnosis) -> str:
         case "explained":
             return _because(said)
         case "mended":
-            return "The cause could not be pinned down, but a change that mends it was found."
+            return (
+                "The cause could not be pinned down, but a change that mends it was found."
+                f"{_now_and_then(study)}"
+            )
         case "undecided":
             if study is not None and _unjudged(study) is not None:
                 return (
@@ -101,6 +104,14 @@ def _left(left: float) -> str:
     return f"The fit leaves {percent(rounded(left))} of the variance unexplained"
 
 
+def _now_and_then(study: Study | None) -> str:
+    """That the script as it is succeeds too, but not often; empty where it never did."""
+    baseline = study.of(()) if study else None
+    if baseline is None or not baseline.successes:
+        return ""
+    return f" The start decides too: {_baseline_count(study)} starts of the same script succeed."
+
+
 def _baseline_count(study: Study | None) -> str:
     baseline = study.of(()) if study else None
     return f"{baseline.successes} of {baseline.replicates}" if baseline else "few"
@@ -147,7 +158,16 @@ def _nearest(study: Study) -> str:
         and each.replicates >= TELLING
         and 0.0 < each.rate < study.plan.target_rate
     ]
-    if study.asked is not None or not judged:
+    if study.asked is not None:
+        return f"{sentence}."
+    tried = {change for each in study.outcomes for change in each.arm}
+    untried = [change for change in study.plan.levels if change not in tried]
+    if untried:
+        sentence = (
+            f"{sentence}; for {len(untried)} of the {len(study.plan.levels)} changes the budget did "
+            "not suffice"
+        )
+    if not judged:
         return f"{sentence}."
     best = max(judged, key=lambda each: (each.rate, -len(each.arm)))
     return (
@@ -172,20 +192,38 @@ def fix_sentence(said: FitDiagnosis) -> str:
     first = said.fixes[0]
     outcomes = said.study.of(first.changes)
     assert outcomes is not None
-    sentence = (
-        f"Smallest change that mends it: {describe(first.changes)} "
-        f"({outcomes.successes} of {outcomes.replicates} starts succeed"
+    runs, succeed = (
+        first.framework_runs,
+        f"{outcomes.successes} of {outcomes.replicates} starts succeed",
     )
-    runs = first.framework_runs
+    if runs is not None and runs.runs and not runs.successes:
+        return (
+            f"In whyfit's own engine {describe(first.changes)} mends it ({succeed}), but the patched "
+            f"script in {said.evidence.fit.framework} does not succeed: 0 of {runs.runs} runs."
+        )
+    others = [fix.framework_runs for fix in said.fixes[1:]]
+    gave_way = any(other is not None and not other.successes for other in others)
+    what = "A change" if gave_way else "Smallest change"
+    sentence = f"{what} that mends it: {describe(first.changes)} ({succeed}"
     if runs is not None:
         sentence += f"; {runs.successes} of {runs.runs} runs in {said.evidence.fit.framework}"
     return sentence + ")."
 
 
+OF_THE_TARGETS = ("too-many-oscillations", "target-jumps")
+"""Faults that no change of a recipe takes away: what helps against them is only to be found by hand."""
+
+
 def _advice(said: FitDiagnosis) -> str:
-    """What to try against what is proven without retraining, where nothing can be retrained."""
-    proven = [finding.rule for finding in said.findings if finding.proof == "confirmed"]
-    rules = [rule for slug in proven if (rule := rule_named(slug)) is not None]
+    """What to try against what is proven without retraining, or lies in the targets, where no fix is
+    known.
+    """
+    told = [
+        finding.rule
+        for finding in said.findings
+        if finding.proof == "confirmed" or finding.rule in OF_THE_TARGETS
+    ]
+    rules = [rule for slug in told if (rule := rule_named(slug)) is not None]
     if not rules:
         return ""
     return f"To try, by hand and untested: {' '.join(rule.advice for rule in rules)}"

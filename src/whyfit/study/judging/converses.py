@@ -6,7 +6,7 @@ seed is touched: which of them are looked at depends on the outcomes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from whyfit.records.finding import Change
 from whyfit.records.study import Arm, Comparison, SufficientSet, arm
@@ -45,6 +45,15 @@ def of(
         return clearly_differs(comparison, converses) and excludes_zero(comparison)
 
     return compared(laboratory, pairs, "taking each change back", decided, converses)
+
+
+def lacks_parts(laboratory: Laboratory, converse: Mapping[Converse, Comparison]) -> bool:
+    """Whether a change was taken out of a set and a part of it, which a finding claims, was not."""
+    wanted = taken_out(laboratory, {held for held, _out, _spared in converse})
+    return any(
+        key not in converse and (key[0], key[1], None) in converse and key[2] is not None
+        for key in wanted
+    )
 
 
 def removed_directly(

@@ -26,6 +26,9 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     representatives = representatives_of(laboratory, sets)
     possible = len(converses.taken_out(laboratory, related))
     converse = converses.of(laboratory, sets, possible)
+    if laboratory.reserved and converses.lacks_parts(laboratory, converse):
+        laboratory.reserved = 0.0  # a cause comes before the last digit of a fix
+        converse = converses.of(laboratory, sets, possible)
     directly = converses.removed_directly(laboratory, converse)
     single, double = additions.possible(laboratory, representatives)
     count = len(single) + len(double)

@@ -11,6 +11,7 @@ from whyfit.records.finding import Change
 from whyfit.records.study import Arm, SufficientSet, arm
 from whyfit.study.effects import LOOKS, compare, deciding_interval
 from whyfit.study.judging.additions import tried_alone
+from whyfit.study.judging.converses import taken_out
 from whyfit.study.judging.rounds import REFUTED_BELOW, affordable
 from whyfit.study.run import Laboratory
 
@@ -28,10 +29,13 @@ def candidates_and_parts(
     """What the budget allows to judge: single changes that look good, the best candidate with its parts,
     the other single changes that findings propose, then the larger candidates with their parts.
 
-    The best candidate comes before what did not look good alone: without a set that works nothing
-    can be confirmed, and what was looked at instead only says so once more.
+    What is to be taken back out of a candidate is paid for before what did not look good alone, since a
+    scaling accuses nobody before its parts are tested. The best candidate comes before that too:
+    without a set that works nothing can be confirmed, and what was looked at instead only says so
+    once more.
     """
     related: dict[Arm, None] = {}
+    taken_back: set[Arm] = set()  # what the converses of these candidates will need besides
     start, spent, left_out = laboratory.remaining, 0.0, 0
     tried = tried_alone(laboratory)
     suspected = [arm(change) for change in laboratory.plan.proposed if change in tried]
@@ -40,13 +44,18 @@ def candidates_and_parts(
     for changes in dict.fromkeys(in_order):
         family = dict.fromkeys((changes, *_parts(changes)))
         price = laboratory.price(family.keys() - related.keys(), LOOKS[0], "confirmation")
+        due = laboratory.price(taken_back - related.keys(), LOOKS[0], "confirmation")
         # The first candidate may take all that is left: without it there is nothing to say.
         share = SHARE_OF_SINGLES if len(changes) == 1 else SHARE_OF_CANDIDATES
-        if spent + price > (share if related else 1.0) * start:
+        if spent + price + due > (share if related else 1.0) * start:
             left_out += changes in candidates
             continue
         spent += price
         related.update(family)
+        if changes in candidates:
+            taken_back.update(
+                without for _with, without in taken_out(laboratory, [changes]).values()
+            )
     if left_out:
         notes.append(
             f"{left_out} promising sets of changes were not judged on fresh seeds: "
