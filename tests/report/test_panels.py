@@ -302,7 +302,7 @@ def test_live_units_are_shown_where_they_tell_success_from_failure(rows, separat
 
 def test_where_nothing_works_the_nearest_is_named():
     from tests.report.situations import dead, diagnosis_of
-    from whyfit.records.finding import Change
+    from whyfit.records.finding import Change, Finding
     from whyfit.records.study import Outcomes
     from whyfit.records.study import arm as arm_of
 
@@ -319,12 +319,35 @@ def test_where_nothing_works_the_nearest_is_named():
         tried("units", "8", 20, 64),
         tried("units", "16", 60, 64, "selection"),  # chosen for its luck, perhaps
     )
-    failed = replace(
-        said, fixes=(), verdict="undecided", study=replace(said.study, outcomes=outcomes)
-    )
+    levels = tuple(each.arm[0] for each in outcomes)
+    study = replace(said.study, outcomes=outcomes, plan=replace(said.study.plan, levels=levels))
+    failed = replace(said, fixes=(), verdict="undecided", study=study)
     assert headline.fix_sentence(failed) == (
         "No set of changes that works was found. The best tried, tanh, misses the target: "
         "40 of 64 starts succeed."
     )
-    hopeless = replace(failed, study=replace(said.study, outcomes=(tried("units", "8", 0, 64),)))
+    nothing = (tried("units", "8", 0, 64),)
+    plan = replace(study.plan, levels=levels[1:2])
+    hopeless = replace(failed, study=replace(study, outcomes=nothing, plan=plan))
     assert headline.fix_sentence(hopeless) == "No set of changes that works was found."
+    short = replace(failed, study=replace(study, outcomes=nothing))
+    assert "for 2 of the 3 changes the budget did not suffice" in headline.fix_sentence(short)
+    swinging = Finding("too-many-oscillations", "the targets swing 40 times", ())
+    assert "sin and cos" in headline.fix_sentence(replace(hopeless, findings=(swinging,)))
+
+
+def test_a_good_fit_that_could_not_be_retrained_is_called_good():
+    fit = report_named("unsupported").fits[0]
+    assert fit.headline.startswith("The fit is good")
+
+
+def test_a_fix_that_never_works_in_the_framework_is_said_to_be_that():
+    from tests.report.situations import dead, diagnosis_of
+    from whyfit.records.study import FrameworkRuns
+
+    (said,) = diagnosis_of(dead()).fits
+    first, *others = said.fixes
+    missed = replace(first, framework_runs=FrameworkRuns(3, 0, (0.9, 0.9, 0.9)))
+    sentence = headline.fix_sentence(replace(said, fixes=(missed, *others)))
+    assert "does not succeed: 0 of 3 runs" in sentence
+    assert "Smallest" not in sentence

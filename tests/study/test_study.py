@@ -10,6 +10,8 @@ import pytest
 
 from tests.fits import HE, UNIFORM, fit_of, recipe, sine
 from tests.healthy import GLOROT, diagnosed
+from whyfit import diagnosing
+from whyfit.adapters.capture import load_script
 from whyfit.diagnosing import Options, diagnose_fit
 from whyfit.engine.initializers import draw
 from whyfit.engine.lanes import Order, train
@@ -17,7 +19,7 @@ from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import Optimizer, flatten
-from whyfit.records.study import FrameworkRuns, Outcomes, Study, arm, best_unjudged
+from whyfit.records.study import Fix, FrameworkRuns, Outcomes, Study, arm, best_unjudged
 from whyfit.report.panels.headline import fix_sentence
 from whyfit.rules import findings
 from whyfit.study import confirm, factors, verdict
@@ -327,6 +329,27 @@ def test_a_fix_is_verified_by_the_frameworks_own_runs(runs, successes, engine, s
         arm(TANH), "confirmation", np.where(np.arange(64) < engine, 0.0, 1.0), np.zeros(64), 0.05
     )
     assert confirm._status(FrameworkRuns(runs, successes), outcomes) == status
+
+
+@pytest.mark.parametrize(
+    ("successes", "order"),
+    [((3, 0), "ab"), ((0, 3), "ba"), ((0, 0), "ab")],
+)
+def test_a_fix_that_never_works_in_the_framework_gives_way(successes, order, monkeypatch, tmp_path):
+    x, y = sine(200)
+    fit = fit_of(recipe(epochs=2), x, y)
+    study = study_of(fit, budget=0.1)
+    (tmp_path / "script.py").write_text("pass\n")
+    program = load_script(str(tmp_path / "script.py"), [])
+    fixes = tuple(Fix(arm(Change("units", to)), "promising", to) for to in "ab")
+
+    def run(_program, _fit, _index, _recipe, fix, *_others):
+        runs = FrameworkRuns(3, successes["ab".index(fix.diff)])
+        return replace(fix, framework_runs=runs)
+
+    monkeypatch.setattr(confirm, "verify", run)
+    ordered = diagnosing._verified_first(program, fit, 0, fixes, study, Options())
+    assert "".join(fix.diff for fix in ordered) == order
 
 
 def test_a_new_optimizer_brings_its_own_rate():
