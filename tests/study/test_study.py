@@ -29,6 +29,7 @@ from whyfit.study.judging.sets import clearly_minimal, counting_sets, minimal_se
 from whyfit.study.plan import make_plan
 from whyfit.study.replay import replay
 from whyfit.study.run import Laboratory
+from whyfit.study.search import _each_fault_first
 from whyfit.study.size import trained_witness
 
 
@@ -184,6 +185,19 @@ def test_a_part_of_a_scaling_that_was_not_taken_back_accuses_nobody(budget: floa
         for change in comparison.without
     }
     assert all("kept" in each for each in kept)
+
+
+def test_a_short_budget_tries_something_against_each_fault_first():
+    x, y = sine(400)
+    fit = fit_of(recipe((4,), epochs=5), x, y)
+    evidence = gather(fit)
+    plan = make_plan(evidence, findings(evidence), fit.recipe)
+    rules = list(dict.fromkeys(claim.rule for claim in plan.claims))
+    assert len(plan.claims) > len(rules) > 1
+    ordered = _each_fault_first(plan)
+    first = {rule: next(each.change for each in plan.claims if each.rule == rule) for rule in rules}
+    assert set(ordered[: len(set(first.values()))]) == set(first.values())
+    assert sorted(ordered) == sorted(plan.levels)
 
 
 def test_levels_come_from_recipe_and_data():

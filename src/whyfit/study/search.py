@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from whyfit.records.finding import Change
-from whyfit.records.study import BASELINE, Arm, Outcomes, arm
+from whyfit.records.study import BASELINE, Arm, Outcomes, Plan, arm
 from whyfit.study.factors import FACTORS, compatible, joined
 from whyfit.study.run import Laboratory
 
@@ -116,7 +116,7 @@ def _affordable(
 
 
 def _singles(laboratory: Laboratory, notes: list[str]) -> list[Change]:
-    singles = [arm(change) for change in laboratory.plan.levels]
+    singles = [arm(change) for change in _each_fault_first(laboratory.plan)]
     replicates = SINGLE
     allowance = _allowance(laboratory, "singles")
     if sum(laboratory.cost(each, SINGLE) for each in singles) > allowance:
@@ -125,9 +125,20 @@ def _singles(laboratory: Laboratory, notes: list[str]) -> list[Change]:
     if left_out:
         names = ", ".join(str(change) for each in left_out for change in each)
         notes.append(f"not tried, they would take more than the budget: {names}")
+    chosen.sort(key=lambda each: laboratory.plan.levels.index(each[0]))
     laboratory.run({BASELINE: 2 * replicates}, "selection", "the script as it is")
     laboratory.run(dict.fromkeys(chosen, replicates), "selection", "one change at a time")
     return [each[0] for each in chosen]
+
+
+def _each_fault_first(plan: Plan) -> list[Change]:
+    """The changes alone in the order in which a budget is spent on them: the first that is proposed
+    against each fault, since a fault of which nothing is tried stays open, then the order of the plan.
+    """
+    first: dict[str, Change] = {}
+    for claim in plan.claims:
+        first.setdefault(claim.rule, claim.change)
+    return list(dict.fromkeys((*first.values(), *plan.levels)))
 
 
 def _plausible(laboratory: Laboratory, levels: list[Change]) -> list[Change]:
