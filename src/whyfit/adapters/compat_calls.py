@@ -12,8 +12,10 @@ from libcst.metadata import PositionProvider, QualifiedNameProvider
 
 from whyfit.adapters import compat_backend as backend
 from whyfit.adapters import compat_names as names
+from whyfit.adapters.arguments import code_of, given, is_none, without
 from whyfit.adapters.compat import Modern
 from whyfit.adapters.compat_wrappers import keras_regressor
+from whyfit.adapters.decays import decays, with_schedule
 
 CLASSES = (
     # keras/engine/sequential.py of 2.5: Sequential.predict_classes
@@ -42,7 +44,7 @@ class Modernizer(cst.CSTTransformer):
             self._star = self._star or (module or "").split(".")[0] == "keras"
         for call in matchers.findall(node, matchers.Call()):
             assert isinstance(call, cst.Call)
-            if self._class_of(call.func) in names.OPTIMIZERS and _decays(call):
+            if self._class_of(call.func) in names.OPTIMIZERS and decays(call):
                 self._uses_schedules = self._uses_schedules or isinstance(call.func, cst.Name)
             self._look_at_backend(call)
         if any(matchers.findall(node, matchers.Name("ops"))):
@@ -56,7 +58,7 @@ class Modernizer(cst.CSTTransformer):
         """Note whether keras.ops has to be imported, and which metrics the script compiles."""
         if isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Name):
             self._wants_ops |= self._gone(call.func) in backend.MOVED
-        metrics = _given(call, "metrics")
+        metrics = given(call, "metrics")
         for each in matchers.findall(metrics, matchers.SimpleString()) if metrics else ():
             if isinstance(each, cst.SimpleString):
                 self._metrics.add(str(each.evaluated_value))
@@ -116,7 +118,7 @@ class Modernizer(cst.CSTTransformer):
     def _backend(self, original: cst.Call, call: cst.Call, name: str) -> cst.BaseExpression:
         """`K.mean(x)` as `ops.mean(x)`, and `keras.backend.mean(x)` as `keras.ops.mean(x)`."""
         assert isinstance(call.func, cst.Attribute)  # the caller asks
-        whole = _code(call.func.value)
+        whole = code_of(call.func.value)
         ops = f"{whole.removesuffix('backend')}ops" if whole.endswith(".backend") else self._ops
         changed, new = backend.modern_call(name, call, ops)
         self._note(original, f"keras.backend.{name}", new)
@@ -150,7 +152,7 @@ class Modernizer(cst.CSTTransformer):
             self._note(original, "predict_classes", new)
             return cst.Call(cst.parse_expression(CLASSES), [cst.Arg(plain)])
         if method in ("fit", "fit_generator"):
-            if method == "fit_generator" and not _given(original, "samples_per_epoch"):
+            if method == "fit_generator" and not given(original, "samples_per_epoch"):
                 self._note(original, "fit_generator", "fit")
                 call = call.with_deep_changes(call.func, attr=cst.Name("fit"))  # type: ignore[arg-type]
             elif method == "fit_generator":
@@ -160,9 +162,9 @@ class Modernizer(cst.CSTTransformer):
             call = self._renamed(original, call, names.FIT_ARGUMENTS)
             method = "fit"
         for name in names.DROPPED_ARGUMENTS.get(method, ()):
-            if _given(call, name):
+            if given(call, name):
                 self._note(original, f"{name}=", "")
-                call = _without(call, name)
+                call = without(call, name)
         return call
 
     def _renamed(self, original: cst.Call, call: cst.Call, arguments: dict[str, str]) -> cst.Call:
@@ -177,38 +179,20 @@ class Modernizer(cst.CSTTransformer):
 
     def _optimizer(self, original: cst.Call, call: cst.Call, kind: str) -> cst.Call:
         call = self._renamed(original, call, names.OPTIMIZER_ARGUMENTS)
-        if _is_none(_given(call, "epsilon")):
+        if is_none(given(call, "epsilon")):
             self._note(original, "epsilon=None", "", late=True)
-            call = _without(call, "epsilon")
-        decay = _given(call, "decay")
+            call = without(call, "epsilon")
+        decay = given(call, "decay")
         if decay is None:
             return call
-        if not _decays(call):
-            self._note(original, f"decay={_code(decay.value)}", "", ignored=True)
-            return _without(call, "decay")
-        rate = _given(call, "learning_rate") or next(
-            (each for each in call.args if each.keyword is None and not each.star), None
-        )
-        before = _code(rate.value) if rate else names.OPTIMIZERS[kind]
-        schedule = f"schedules.InverseTimeDecay({before}, 1, {_code(decay.value)})"
-        if isinstance(call.func, cst.Attribute):
-            schedule = f"{_code(call.func.value)}.{schedule}"
+        if not decays(call):
+            self._note(original, f"decay={code_of(decay.value)}", "", ignored=True)
+            return without(call, "decay")
+        modern, schedule = with_schedule(call, names.OPTIMIZERS[kind])
         self._note(
-            original, f"decay={_code(decay.value)}", f"learning_rate={schedule}", ignored=True
+            original, f"decay={code_of(decay.value)}", f"learning_rate={schedule}", ignored=True
         )
-        value = cst.parse_expression(schedule)
-        if rate is not None:
-            changed = [
-                each.with_changes(value=value) if each is rate else each for each in call.args
-            ]
-            return _without(call.with_changes(args=changed), "decay")
-        changed = [
-            each.with_changes(keyword=cst.Name("learning_rate"), value=value)
-            if each is decay
-            else each
-            for each in call.args
-        ]
-        return call.with_changes(args=changed)
+        return modern
 
     # ---- imports and names ----
 
@@ -332,57 +316,6 @@ def _wrapper_of(kind: str) -> str:
     return "SKLearnRegressor" if kind == "KerasRegressor" else "SKLearnClassifier"
 
 
-def _given(call: cst.Call, name: str) -> cst.Arg | None:
-    return next((each for each in call.args if each.keyword and each.keyword.value == name), None)
-
-
-def _is_none(argument: cst.Arg | None) -> bool:
-    return argument is not None and matchers.matches(argument.value, matchers.Name("None"))
-
-
-def _decays(call: cst.Call) -> bool:
-    """Whether a decay other than a plain zero or None is given."""
-    decay = _given(call, "decay")
-    if decay is None or _is_none(decay):
-        return False
-    if isinstance(decay.value, (cst.Integer, cst.Float)):
-        return float(decay.value.evaluated_value) != 0.0
-    return True
-
-
-def _without(call: cst.Call, name: str) -> cst.Call:
-    """The call without an argument, with as many lines as before."""
-    arguments = list(call.args)
-    at = next(
-        at for at, each in enumerate(arguments) if each.keyword and each.keyword.value == name
-    )
-    dropped = arguments.pop(at)
-    if at == len(arguments) and at:
-        return call.with_changes(args=[*arguments[:-1], _ending(arguments[-1])])
-    lost = dropped.comma.whitespace_after if isinstance(dropped.comma, cst.Comma) else None
-    if not isinstance(lost, cst.ParenthesizedWhitespace):
-        return call.with_changes(args=arguments)
-    if at == 0:
-        return call.with_changes(args=arguments, whitespace_before_args=lost)
-    before = arguments[at - 1]
-    assert isinstance(before.comma, cst.Comma)  # an argument came after it
-    space = before.comma.whitespace_after
-    if isinstance(space, cst.ParenthesizedWhitespace):
-        lost = space.with_changes(empty_lines=[*space.empty_lines, cst.EmptyLine(indent=False)])
-    comma = before.comma.with_changes(whitespace_after=lost)
-    arguments[at - 1] = before.with_changes(comma=comma)
-    return call.with_changes(args=arguments)
-
-
-def _ending(argument: cst.Arg) -> cst.Arg:
-    """An argument as the last of its call: without a comma, unless that holds a line's end."""
-    if not isinstance(argument.comma, cst.Comma):
-        return argument
-    if isinstance(argument.comma.whitespace_after, cst.ParenthesizedWhitespace):
-        return argument
-    return argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-
-
 def key_of(node: cst.Subscript) -> cst.CSTNode:
     """The one key of a subscript."""
     index = node.slice[0].slice
@@ -413,7 +346,3 @@ def _dotted(name: str) -> cst.Attribute | cst.Name:
     found = cst.parse_expression(name)
     assert isinstance(found, (cst.Attribute, cst.Name))  # it is a dotted name
     return found
-
-
-def _code(node: cst.CSTNode) -> str:
-    return cst.Module([]).code_for_node(node)

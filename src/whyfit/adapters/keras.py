@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import wrapt
 
-from whyfit.adapters import keras_recipe
+from whyfit.adapters import decays, keras_recipe
 from whyfit.adapters._adapter import Session
 from whyfit.adapters.keras_batches import BatchLoops
 from whyfit.adapters.keras_data import is_array
@@ -32,6 +32,7 @@ class KerasAdapter:
         self._watch = Watch()
         self.created: dict[int, Place] = {}
         self.compiled: dict[int, Place] = {}
+        self.ignored_decays: dict[int, float | None] = {}
         self._inside_fit = 0
         self._fitting: Any = None
         self._active = False
@@ -82,7 +83,9 @@ class KerasAdapter:
                 if place := calling_place():
                     self.created[id(instance)] = place
                     if kwargs.get("decay"):
-                        session.remarks.append(_ignored_decay(kwargs["decay"], place))
+                        session.remarks.append(decays.remark(kwargs["decay"], place))
+                # An earlier optimizer may have had the same id.
+                self.ignored_decays[id(instance)] = decays.number_of(kwargs.get("decay"))
 
             guarded(session, "watching a layer", note)
             return wrapped(*args, **kwargs)
@@ -177,17 +180,6 @@ class KerasAdapter:
         finally:
             recorder.warnings = tuple(str(each.message) for each in seen)
             guarded(session, "recording the fit", recorder.finish)
-
-
-def _ignored_decay(decay: Any, place: Place) -> str:
-    """Keras 3 takes `decay` and ignores it (keras/src/optimizers/base_optimizer.py); in Keras 2 the rate
-    was divided by 1 + decay x steps (keras/optimizers.py of 2.2).
-    """
-    return (
-        f"Line {place.line}: Keras 3 ignores decay={decay}: the learning rate did not fall. For a rate "
-        "that falls as in Keras 2 write learning_rate=keras.optimizers.schedules.InverseTimeDecay("
-        f"rate, 1, {decay}), or run with --compat."
-    )
 
 
 def choose_backend() -> str | None:

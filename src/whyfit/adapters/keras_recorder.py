@@ -426,6 +426,9 @@ class KerasRecorder:
             scaler_shared=shared,
             held_out=self.held_out,
             sample_weight=self.data.weight,
+            ignored_decay=self.adapter.ignored_decays.get(
+                id(getattr(self.model, "optimizer", None))
+            ),
         )
 
     def _end_weights(self) -> Array:

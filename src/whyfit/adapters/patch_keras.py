@@ -8,7 +8,9 @@ from dataclasses import replace
 import libcst as cst
 
 from whyfit.adapters import loops, scaling_keras
+from whyfit.adapters.arguments import given
 from whyfit.adapters.callbacks import STOPPING, without_stopping
+from whyfit.adapters.decays import with_schedule
 from whyfit.adapters.edits import CannotPlace, Edit, calls_within
 from whyfit.adapters.placing import Place as Placing
 from whyfit.adapters.placing import (
@@ -174,6 +176,35 @@ def _learning_rate(request: Request, change: Change) -> None:
     request.edits.imports[name] = "keras.optimizers"
 
 
+def _decay(request: Request, change: Change) -> None:
+    schedule = f"keras.optimizers.schedules.InverseTimeDecay(rate, 1, {change.to})"
+    fit = request.fit
+    _not_scheduled(request, f"the decay of the learning rate to {change.to}")
+    (made, *_more) = calls_of(request, "optimizer")
+    near = calls_within(request.source, lambda _call: True, made.place.line, made.place.end_line)
+    found = next(
+        (call for call, at in near if replace(at, file=made.place.file) == made.place), None
+    )
+    stars = found is not None and any(each.star for each in found.args)
+    hidden_rate = found is not None and stars and given(found, "learning_rate") is None
+    if found is None or given(found, "decay") is None or hidden_rate:
+        raise CannotPlace(
+            f"write learning_rate={schedule} by hand: the call of line {made.place.line} does not say "
+            "which rate and decay it passes"
+        )
+    if isinstance(found.func, cst.Name):
+        request.edits.imports["InverseTimeDecay"] = "keras.optimizers.schedules"
+    # What the author wrote stays, unless another decay is wanted.
+    same = fit.ignored_decay is not None and float(change.to) == fit.ignored_decay
+    rate = f"{fit.recipe.optimizer.learning_rate:g}" if fit.recipe else "0.001"
+
+    def rewrite(call: cst.Call) -> cst.BaseExpression:
+        decay = None if same else change.to
+        return with_schedule(call, rate, decay=decay, bare="InverseTimeDecay")[0]
+
+    request.edits.rewritten.append((made.place, rewrite))
+
+
 def _optimizer(request: Request, change: Change) -> None:
     name, rate = change.to.removesuffix(")").split("(")
     _not_scheduled(request, f"the optimizer to {change.to}")
@@ -247,6 +278,7 @@ PLACES: Mapping[str, Placing] = {
     "loss": _loss,
     "optimizer": _optimizer,
     "learning_rate": _learning_rate,
+    "decay": _decay,
     "epochs": _epochs,
     "batch_size": _batch_size,
     "weight_penalty": _weight_penalty,

@@ -94,7 +94,9 @@ class Fit:
     some, where the framework does it, or where nobody looked);
     `held_out`, where early stopping or the learning rate goes by such samples;
     `output_shape`, the shape of the outputs where the loss compared them with targets of `y_shape`;
-    `sample_weight`, what the script had the loss of each sample multiplied with.
+    `sample_weight`, what the script had the loss of each sample multiplied with;
+    `ignored_decay`, the `decay` that the script gave its optimizer and Keras 3 ignored: the learning
+    rate was to be divided by 1 + decay x steps.
     """
 
     framework: str
@@ -128,6 +130,7 @@ class Fit:
     output_shape: tuple[int, ...] = ()
     held_out: HeldOut | None = None
     sample_weight: Float[Array, samples] | None = None
+    ignored_decay: float | None = None
 
     @property
     def unexplained_variance(self) -> float:

@@ -6,6 +6,7 @@ from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Finding
 from whyfit.rules import (
     data_not_shuffled,
+    decay_ignored,
     gradients_accumulate,
     hinges_outside_data,
     hinges_share_one_point,
@@ -68,6 +69,7 @@ RULES: tuple[Rule, ...] = tuple(
         training_too_short,
         learning_rate_too_low,
         learning_rate_too_high,
+        decay_ignored,
         loss_diverged,
         data_not_shuffled,
         regularised_too_hard,

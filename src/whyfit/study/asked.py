@@ -30,6 +30,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "use_bias": (factors.BIASED, factors.BIASED),
     "optimizer": (rf"{_NAME}\({_NUMBER}\)", f"a name and a rate, such as {factors.ADAM}"),
     "learning_rate": (_NUMBER, "a number above 0"),
+    "decay": (_NUMBER, "a number above 0"),
     "epochs": (_WHOLE, "a whole number from 1"),
     "batch_size": (_WHOLE, "a whole number from 1"),
     "shuffle": (factors.SHUFFLED, factors.SHUFFLED),
@@ -83,7 +84,7 @@ def written(changes: Arm) -> str:
 
 def check(laboratory: Laboratory, changes: Arm) -> None:
     """Raise UsageError if an arm cannot be made of this fit's recipe."""
-    obstacle = _wrong_shape(laboratory, changes)
+    obstacle = _obstacle(laboratory, changes)
     if obstacle is None:
         recipe = factors.apply(changes, laboratory.fit, laboratory.recipe)
         obstacle = lanes.why_unsupported(recipe)
@@ -94,9 +95,11 @@ def check(laboratory: Laboratory, changes: Arm) -> None:
 OF_HIDDEN_LAYERS = {"activation", "depth", "units", "bias_initializer"}
 
 
-def _wrong_shape(laboratory: Laboratory, changes: Arm) -> str | None:
-    """Why the hidden layers cannot be as an arm says. After a change of depth the last width repeats."""
+def _obstacle(laboratory: Laboratory, changes: Arm) -> str | None:
+    """Why layers or rate cannot be as an arm says. After a change of depth the last width repeats."""
     levels = {change.factor: change.to for change in changes}
+    if "decay" in levels and laboratory.recipe.schedule is not None:
+        return "the script has a schedule for its learning rate"
     layers = len(laboratory.recipe.hidden)
     if not layers and OF_HIDDEN_LAYERS & levels.keys():
         return "the network has no hidden layer"

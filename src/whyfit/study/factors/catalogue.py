@@ -16,6 +16,7 @@ from whyfit.study.factors.shape import ACTIVATION, DEPTH, OUTPUT_ACTIVATION, UNI
 from whyfit.study.factors.starts import BIAS_INITIALIZER, KERNEL_INITIALIZER, bias_levels, customary
 from whyfit.study.factors.training import (
     BATCH_SIZE,
+    DECAY,
     DROPOUT,
     EARLY_STOPPING,
     EPOCHS,
@@ -39,6 +40,7 @@ FACTORS: tuple[Factor, ...] = (
     OUTPUT_ACTIVATION,
     OPTIMIZER,
     LEARNING_RATE,
+    DECAY,
     EPOCHS,
     EARLY_STOPPING,
     DROPOUT,
@@ -124,6 +126,8 @@ def _possible(factor: str, level: str, fit: Fit, recipe: Recipe) -> bool:
             return bool(bias_levels(fit, recipe))
         case "activation" | "units" | "depth":
             return bool(recipe.hidden)
+        case "decay":
+            return recipe.schedule is None
         case _:
             return True
 
@@ -142,11 +146,12 @@ def apply(changes: Arm, fit: Fit, recipe: Recipe) -> Recipe:
 def compatible(*changes: Change) -> bool:
     """Whether the changes are of different factors, so that they can be made together.
 
-    A new optimizer brings its own learning rate. A rate that is proposed for the old one would mean
-    something else beside it: a tenth of a rate of 0.2 is seven times Adam's 0.003.
+    A new optimizer brings its own learning rate. A rate or a decay that is proposed for the old one
+    would mean something else beside it: a tenth of a rate of 0.2 is seven times Adam's 0.003.
     """
     changed = {change.factor for change in changes}
-    return len(changed) == len(changes) and not {"optimizer", "learning_rate"} <= changed
+    of_the_old = {"learning_rate", "decay"} & changed
+    return len(changed) == len(changes) and not ("optimizer" in changed and of_the_old)
 
 
 def joined(*arms: Arm) -> Arm:

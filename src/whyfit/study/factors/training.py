@@ -11,6 +11,7 @@ from whyfit.records.recipe import (
     Optimizer,
     Recipe,
 )
+from whyfit.records.schedule import Schedule
 from whyfit.study.factors.factor import Factor
 
 SHUFFLED = "every epoch"
@@ -24,6 +25,19 @@ def _current_gradients(_fit: Fit, recipe: Recipe) -> str:
 
 def _with_learning_rate(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     return replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=float(level)))
+
+
+def _current_decay(_fit: Fit, recipe: Recipe) -> str:
+    schedule = recipe.schedule
+    if schedule is None:
+        return "none"
+    inverse = schedule.kind == "inverse_time" and schedule.per == schedule.change == "step"
+    return f"{schedule.factor / schedule.interval!r}" if inverse else schedule.kind
+
+
+def _with_decay(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    """The rate divided by 1 + decay x steps, as the `decay` of Keras 2 (keras/optimizers.py of 2.2)."""
+    return replace(recipe, schedule=Schedule("inverse_time", factor=float(level)))
 
 
 ADAM = "adam(0.003)"
@@ -129,6 +143,15 @@ LEARNING_RATE = Factor(
         f"{recipe.optimizer.learning_rate * 10:g}",
     ),
     _with_learning_rate,
+)
+
+DECAY = Factor(
+    "decay",
+    "learning rate decay",
+    "Is it that the learning rate does not fall?",
+    _current_decay,
+    lambda _fit, _recipe: (),
+    _with_decay,
 )
 
 EPOCHS = Factor(
