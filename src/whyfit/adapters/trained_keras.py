@@ -30,6 +30,10 @@ DEFAULT_BATCH = 32
 """Of Model.fit (keras/src/trainers/trainer.py)."""
 
 
+NOT_WATCHED = "decay-ignored (train under whyfit.watch() for it)"
+"""What only the call that made the optimizer shows."""
+
+
 def fit_of(model: Any, given: Given) -> TrainedFit:
     """The fit, with the recipe that the compiled model and its history give."""
     import keras
@@ -40,7 +44,7 @@ def fit_of(model: Any, given: Given) -> TrainedFit:
     check_lengths(x, y)
     if not model.built:
         model.build((None, x.shape[1]))
-    known = Known()
+    known = Known(unchecked=[NOT_WATCHED])
     logs = given.logs
     recipe, reason = _recipe(model, x, y, given, known)
     end = predictions = None
