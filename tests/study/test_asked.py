@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from tests.fits import HE, UNIFORM, fit_of, recipe, sine
 from whyfit.errors import UsageError
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
+from whyfit.records.schedule import Schedule
 from whyfit.records.study import BASELINE, arm
 from whyfit.rules import findings
 from whyfit.study import factors
@@ -32,6 +35,7 @@ def study_of(**options):
         "input_range=[-1, 1], offset kept and kernel_initializer=he_uniform",
         "optimizer=adam(0.003)",
         "learning_rate=1e-05",
+        "decay=1e-06",
         "shuffle=every epoch and use_bias=in every layer",
         "as it is",
     ],
@@ -54,6 +58,8 @@ def test_an_arm_is_read_as_it_is_written(text: str):
         ("epochs=1.5", "epochs takes a whole number"),
         ("learning_rate=-1", "learning_rate takes a number above 0"),
         ("learning_rate=0.0", "learning_rate takes a number above 0"),
+        ("decay=0", "decay takes a number above 0"),
+        ("decay=0.1 and optimizer=adam(0.01)", "brings its own learning rate"),
         ("input_range=big", "input_range takes"),
         ("optimizer=adam", "optimizer takes"),
         ("activation=tanh; rm", "activation takes a name"),
@@ -143,4 +149,13 @@ def test_what_a_network_does_not_have_cannot_be_changed(text: str):
     evidence = gather(fit_of(made, x, y))
     options = StudyOptions(arms=(parse_arm(text),))
     with pytest.raises(UsageError, match="the network has no hidden layer"):
+        conduct(evidence, findings(evidence), made, options)
+
+
+def test_a_rate_with_a_schedule_gets_no_decay():
+    x, y = sine(20)
+    made = replace(recipe((2,), epochs=2), schedule=Schedule("exponential", factor=0.9))
+    evidence = gather(fit_of(made, x, y))
+    options = StudyOptions(arms=(parse_arm("decay=0.1"),))
+    with pytest.raises(UsageError, match="the script has a schedule for its learning rate"):
         conduct(evidence, findings(evidence), made, options)
