@@ -43,6 +43,15 @@ def test_rate_interval_covers(rate: float, n: int):
     assert np.mean(inside) >= 0.94
 
 
+@pytest.mark.parametrize("n", [1, 3, 64, 512])
+def test_rate_interval_is_that_of_clopper_and_pearson(n: int):
+    for successes in {0, 1, n // 3, n - 1, n}:
+        for confidence in (0.95, 0.9825):
+            found = rate_interval(successes, n, confidence)
+            exact = stats.binomtest(successes, n).proportion_ci(confidence, method="exact")
+            assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+
+
 def test_looking_four_times_costs_no_coverage():
     """The chance that any of the four intervals misses the rate, summed over all courses."""
     held = [coverage_at_all_looks(rate) for rate in np.linspace(0.002, 0.5, 40)]

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import combinations
-from math import comb
+from math import comb, sqrt
 from typing import cast
 
 import numpy as np
 from jaxtyping import Bool
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from whyfit.records.finding import Change
 from whyfit.records.network import Array
@@ -42,12 +42,15 @@ def rate_interval(successes: int, replicates: int, confidence: float = CONFIDENC
     """Exact two-sided interval of a success rate.
 
     >>> rate_interval(0, 64)
-    Interval(low=0.0, high=0.05600999784407937)
+    Interval(low=0.0, high=0.0560099978...)
     """
     if replicates == 0:
         return Interval(0.0, 1.0)
-    found = stats.binomtest(successes, replicates).proportion_ci(confidence, method="exact")
-    return Interval(float(found.low), float(found.high))
+    # The quantiles of beta distributions that scipy's binomtest searches for, a thousand times as fast.
+    failures, tail = replicates - successes, (1.0 - confidence) / 2
+    low = special.betaincinv(successes, failures + 1, tail) if successes else 0.0
+    high = special.betaincinv(successes + 1, failures, 1.0 - tail) if failures else 1.0
+    return Interval(float(low), float(high))
 
 
 def outcome_interval(outcomes: Outcomes) -> Interval:
@@ -137,9 +140,9 @@ def score(gained: int, lost: int, n: int, difference: float) -> float:
     a = 2.0 * n
     b = -gained - lost + (2.0 * n - gained + lost) * difference
     c = -lost * difference * (1.0 - difference)
-    likeliest = (float(np.sqrt(max(b * b - 4.0 * a * c, 0.0))) - b) / (2.0 * a)
+    likeliest = (sqrt(max(b * b - 4.0 * a * c, 0.0)) - b) / (2.0 * a)
     variance = n * (2.0 * likeliest + difference * (1.0 - difference))
-    return (gained - lost - n * difference) / float(np.sqrt(max(variance, 1e-12)))
+    return (gained - lost - n * difference) / sqrt(max(variance, 1e-12))
 
 
 def p_of_no_less(comparison: Comparison, least: float) -> float:
