@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Of what is installed a small part is ever imported, and Python compiles that by itself.
+export PIP_NO_COMPILE := 1
+
 .PHONY: demo test browser setup fix clean
 
 ## Explain the starting case, from an empty folder to an answer with a verified diff.
