@@ -33,9 +33,9 @@ def run(folder: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory):
-    """The real thing: Keras trains, the engine studies, Keras confirms. About three minutes."""
+    """The real thing: Keras trains, the engine studies, Keras confirms, once. About two minutes."""
     folder = tmp_path_factory.mktemp("whole")
-    answer, report = run(folder, "--seed", "1")
+    answer, report = run(folder, "--seed", "1", "--confirm", "1")
     return folder, answer, report["fits"][0]
 
 
@@ -120,8 +120,7 @@ def test_the_smallest_fix_is_verified_and_the_relu_fix_offered(whole):
     first = fit["fixes"][0]
     assert [change["factor"] for change in first["changes"]] == ["activation"]
     assert first["status"] == "verified"
-    assert first["framework_runs"]["runs"] == 3
-    assert first["framework_runs"]["successes"] >= 2
+    assert first["framework_runs"]["runs"] == first["framework_runs"]["successes"] == 1
     relu = [
         fix
         for fix in fit["fixes"]
@@ -144,19 +143,11 @@ def test_the_diff_applies_and_the_patched_script_fits(whole):
     folder, _answer, fit = whole
     (folder / "fix.diff").write_text(fit["fixes"][0]["diff"])
     subprocess.run(["patch", "-p1", "--quiet", "--input", "fix.diff"], cwd=folder, check=True)
-    patched = (folder / SCRIPT.name).read_text() + (
-        "\nprint('LEFT', float(np.mean((y - fit) ** 2) / np.var(y)))\n"
-    )
-    (folder / "patched.py").write_text(patched)
-    answer = subprocess.run(
-        [sys.executable, "patched.py"],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert float(answer.stdout.split("LEFT")[1]) <= 0.05
+    # Keras has trained it once already, to verify the fix: here the engine does.
+    command = [sys.executable, "-m", "whyfit", "run", "--fast", "--no-study", SCRIPT.name]
+    subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, check=True)
+    report = json.loads((folder / "sine_relu.whyfit.json").read_text())
+    assert report["fits"][0]["unexplained_variance"] <= 0.05
 
 
 def test_the_same_seed_gives_the_same_report(tmp_path: Path):
@@ -164,9 +155,9 @@ def test_the_same_seed_gives_the_same_report(tmp_path: Path):
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        _answer, report = run(folder, "--fast", "--seed", "2")
+        _answer, report = run(folder, "--fast", "--confirm", "0", "--seed", "2")
         del report["seconds"]
-        assert report["command"] == "whyfit run --strict --fast --seed 2 sine_relu.py"
+        assert report["command"].endswith(" --seed 2 sine_relu.py")
         assert len(report["figures"]) == 1
         reports.append(report)
     assert reports[0] == reports[1]

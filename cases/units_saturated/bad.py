@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras.layers import Dense, Input
 
-keras.utils.set_random_seed(1)
+keras.utils.set_random_seed(2)
 
 x = np.linspace(0, 1000, 200).reshape(-1, 1)
 y = np.sin(x / 160)
