@@ -143,11 +143,19 @@ def test_the_diff_applies_and_the_patched_script_fits(whole):
     folder, _answer, fit = whole
     (folder / "fix.diff").write_text(fit["fixes"][0]["diff"])
     subprocess.run(["patch", "-p1", "--quiet", "--input", "fix.diff"], cwd=folder, check=True)
-    # Keras has trained it once already, to verify the fix: here the engine does.
-    command = [sys.executable, "-m", "whyfit", "run", "--fast", "--no-study", SCRIPT.name]
-    subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, check=True)
-    report = json.loads((folder / "sine_relu.whyfit.json").read_text())
-    assert report["fits"][0]["unexplained_variance"] <= 0.05
+    # A fifth of the epochs is enough for tanh.
+    patched = (folder / SCRIPT.name).read_text().replace("epochs=500", "epochs=100")
+    patched += "\nprint('LEFT', float(np.mean((y - fit) ** 2) / np.var(y)))\n"
+    (folder / "patched.py").write_text(patched)
+    answer = subprocess.run(
+        [sys.executable, "patched.py"],
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(answer.stdout.split("LEFT")[1]) <= 0.05
 
 
 def test_the_same_seed_gives_the_same_report(tmp_path: Path):
@@ -157,7 +165,8 @@ def test_the_same_seed_gives_the_same_report(tmp_path: Path):
         folder.mkdir()
         _answer, report = run(folder, "--fast", "--budget", "4", "--confirm", "0", "--seed", "2")
         del report["seconds"]
-        assert "--seed 2" in report["command"]
+        expected = "whyfit run --strict --fast --budget 4 --confirm 0 --seed 2 sine_relu.py"
+        assert report["command"] == expected
         assert len(report["figures"]) == 1
         reports.append(report)
     assert reports[0] == reports[1]

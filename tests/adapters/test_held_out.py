@@ -190,7 +190,7 @@ STOPPING = """
 
 def test_torch_loops_that_end_themselves(tmp_path: Path):
     source = TORCH.format(validation=STOPPING.format(leave="break"))
-    reason = "a loop that ended itself after 12 of its 60 passes is not supported"
+    reason = "a loop that ended itself after 12 of its 60 turns is not supported"
     assert captured(tmp_path, source).unsupported == reason
     inside = source.replace("        opt.step()", "        after()").replace(
         "for epoch", "def after():\n    opt.step()\nfor epoch"
@@ -203,6 +203,33 @@ def test_torch_loops_that_end_themselves(tmp_path: Path):
         assert captured(tmp_path, text).unsupported is None
     never = source.replace("epoch > 10", "epoch > 100")
     assert captured(tmp_path, never).unsupported is None
+
+
+STEPS = """
+import torch
+x = torch.linspace(-1, 1, 80)[:, None]
+y = torch.sin(3 * x)
+model = torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+opt = torch.optim.Adam(model.parameters(), lr=0.01)
+for step in range(40):
+    rows = slice(20 * (step % 4), 20 * (step % 4) + 20)
+    opt.zero_grad()
+    loss = ((model(x[rows]) - y[rows]) ** 2).mean()
+    loss.backward()
+    opt.step()
+    if loss.item() < LIMIT or step == LAST:
+        break
+"""
+
+
+def test_torch_loops_that_count_steps_and_not_passes(tmp_path: Path):
+    """Forty steps are ten passes: a `break` that never came did not end them."""
+    whole = captured(tmp_path, STEPS.replace("LIMIT", "0").replace("LAST", "99"))
+    assert whole.unsupported is None
+    assert whole.recipe is not None
+    assert whole.recipe.epochs == 10
+    ended = captured(tmp_path, STEPS.replace("LIMIT", "0").replace("LAST", "19"))
+    assert ended.unsupported == "a loop that ended itself after 20 of its 40 turns is not supported"
 
 
 def test_scikit_learn(tmp_path: Path):

@@ -57,6 +57,11 @@ class Batches:
     _drops: bool = False
 
     @property
+    def begun(self) -> bool:
+        """Whether any batch was added."""
+        return bool(self._rows)
+
+    @property
     def settled(self) -> bool:
         """Whether nothing more is to be learnt from looking at every batch."""
         return self.pass_length is not None or self.reason is not None

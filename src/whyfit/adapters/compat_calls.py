@@ -137,7 +137,7 @@ class Modernizer(cst.CSTTransformer):
                 if new is not None:
                     code = f"{key.quote}{new}{key.quote}"
                     self._note(original_node, f"history[{key.value}]", f"history[{code}]")
-                    return updated_node.with_deep_changes(key_of(updated_node), value=code)
+                    return updated_node.with_deep_changes(_key_of(updated_node), value=code)
             case _:
                 pass
         return updated_node
@@ -316,7 +316,7 @@ def _wrapper_of(kind: str) -> str:
     return "SKLearnRegressor" if kind == "KerasRegressor" else "SKLearnClassifier"
 
 
-def key_of(node: cst.Subscript) -> cst.CSTNode:
+def _key_of(node: cst.Subscript) -> cst.CSTNode:
     """The one key of a subscript."""
     index = node.slice[0].slice
     assert isinstance(index, cst.Index)  # the caller has matched it

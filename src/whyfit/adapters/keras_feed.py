@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from whyfit.adapters._adapter import Session
 from whyfit.adapters.batches import Batches, DataSet
 from whyfit.adapters.keras_data import Taken, is_array
+from whyfit.adapters.watching import guarded
 from whyfit.adapters.weights import why_not_weighted, with_weights, without_weights
+from whyfit.errors import Unsupported
 from whyfit.records.network import Array
 
 CHECK_SHARE, CHECK_LEAST = 16, 101
@@ -65,7 +68,7 @@ class Feed:
     @property
     def known(self) -> bool:
         """Whether there is any batch to tell of."""
-        return bool(self.batches._rows)
+        return self.batches.begun
 
     def ends_pass(self) -> bool:
         """Whether the step just taken was the last of a pass, as far as passes are known."""
@@ -99,31 +102,68 @@ def _numbers(data: Any) -> Array | None:
     return np.array(values, dtype=np.float64)
 
 
-Take = Callable[[Any], None]
+@dataclass
+class Tap:
+    """Shows a feed each batch that a data set given to `fit` gives the model.
 
-
-def tapped(train: Callable[..., Any], take: Take) -> Callable[..., Any]:
-    """Keras's train function with a look at each batch that goes through it.
-
-    Its last argument is a list with the batch (the PyTorch backend) or what gives it (JAX): see
-    `make_train_function` of keras/src/backend/*/trainer.py.
+    `new_pass` says that the next batch is the first of an epoch.
     """
 
-    def train_function(*args: Any) -> Any:
-        *state, source = args
-        if isinstance(source, (list, tuple)):
-            for batch in source:
-                take(batch)
-            return train(*state, source)
-        return train(*state, _Seen(source, take))
+    session: Session
+    model: Any
+    feed: Feed
+    new_pass: bool = False
+    _train: Callable[..., Any] | None = None
 
-    return train_function
+    def widths(self) -> tuple[int, int]:
+        """Numbers in a sample's inputs and outputs, from the model: there are no samples yet.
+
+        Raises Unsupported where the model does not say.
+        """
+        try:
+            return int(self.model.input_shape[-1]), int(self.model.output_shape[-1])
+        except (AttributeError, TypeError, ValueError):
+            kind = type(self.model).__name__
+            raise Unsupported(f"a data set for a model of class {kind} is not supported") from None
+
+    def open(self) -> None:
+        """Look at what goes through the train function.
+
+        Its last argument is a list with the batch (the PyTorch backend) or what gives it (JAX): see
+        `make_train_function` of keras/src/backend/*/trainer.py.
+        """
+        train = self._train = self.model.train_function
+
+        def train_function(*args: Any) -> Any:
+            *state, source = args
+            if isinstance(source, (list, tuple)):
+                for batch in source:
+                    self._take(batch)
+                return train(*state, source)
+            return train(*state, _Seen(source, self._take))
+
+        self.model.train_function = train_function
+
+    def close(self) -> None:
+        """Give the model its own train function back."""
+        if self._train is not None:
+            self.model.train_function, self._train = self._train, None
+
+    def _take(self, batch: Any) -> None:
+        import keras
+
+        def take() -> None:
+            parts = keras.utils.unpack_x_y_sample_weight(batch)
+            self.feed.take(*parts, new_pass=self.new_pass)
+            self.new_pass = False
+
+        guarded(self.session, "reading a batch", take)
 
 
 class _Seen(Iterator[Any]):
     """An iterator that shows each batch on its way."""
 
-    def __init__(self, source: Iterator[Any], take: Take) -> None:
+    def __init__(self, source: Iterator[Any], take: Callable[[Any], None]) -> None:
         self._source, self._take = source, take
 
     def __next__(self) -> Any:

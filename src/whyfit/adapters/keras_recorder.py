@@ -13,7 +13,7 @@ from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.keras_continued import joined, one_training
 from whyfit.adapters.keras_data import Taken, held_out_of, is_data_set, taken
 from whyfit.adapters.keras_fast import history_of, metrics_of, unflat
-from whyfit.adapters.keras_feed import Feed, tapped
+from whyfit.adapters.keras_feed import Feed, Tap
 from whyfit.adapters.sklearn import same_scaler, scaler_of
 from whyfit.adapters.watching import guarded
 from whyfit.adapters.weights import same_weights
@@ -66,10 +66,8 @@ class KerasRecorder:
     engine_trained: bool = False
     held_out: HeldOut | None = None
     feed: Feed | None = None
-    fed_by_set: bool = False
+    tap: Tap | None = None
     role: str = "fit"
-    _new_pass: bool = False
-    _train_function: Any = None
 
     # ---- before training ----
 
@@ -82,7 +80,8 @@ class KerasRecorder:
         """Copy x and y as Keras will train on them; say why not where that is impossible."""
         if is_data_set(self.given):
             # What it gives is seen batch by batch: until then there are no samples.
-            self.feed, self.fed_by_set = Feed(), True
+            self.feed = Feed()
+            self.tap = Tap(self.session, self.model, self.feed)
             self.data = Taken(validation=self.given.get("validation_data"), ready=True)
             return
         self.data = taken(self.given)
@@ -91,8 +90,10 @@ class KerasRecorder:
     def begin(self) -> None:
         """Read recipe and start weights, before the first step."""
         try:
-            if self.fed_by_set:
-                self._expect_samples()
+            if self.tap is not None:
+                inputs, outputs = self.tap.widths()
+                self.data = replace(self.data, x=np.zeros((0, inputs)), y=np.zeros((0, outputs)))
+                self.tap.open()
             self.network = self._known_network()
             self.recipe = self._recipe()
         except Unsupported as unsupported:
@@ -103,33 +104,6 @@ class KerasRecorder:
             self.every = max(1, int(np.ceil(bytes_each * self.recipe.epochs / MOST_SNAPSHOT_BYTES)))
             self.latest = Recorded(0, self.start)
             self.recorded = [self.latest]
-
-    def _expect_samples(self) -> None:
-        """Read from the model how wide the samples are that are still to come, and watch for them."""
-        try:
-            widths = [int(shape[-1]) for shape in (self.model.input_shape, self.model.output_shape)]
-        except (AttributeError, TypeError, ValueError):
-            kind = type(self.model).__name__
-            raise Unsupported(f"a data set for a model of class {kind} is not supported") from None
-        self.data = replace(self.data, x=np.zeros((0, widths[0])), y=np.zeros((0, widths[1])))
-        self._train_function = self.model.train_function
-        self.model.train_function = tapped(self._train_function, self._take_batch)
-
-    def _take_batch(self, batch: Any) -> None:
-        import keras
-
-        def take() -> None:
-            assert self.feed is not None  # else nothing is tapped
-            parts = keras.utils.unpack_x_y_sample_weight(batch)
-            self.feed.take(*parts, new_pass=self._new_pass)
-            self._new_pass = False
-
-        guarded(self.session, "reading a batch", take)
-
-    def _untap(self) -> None:
-        if self._train_function is not None:
-            self.model.train_function = self._train_function
-            self._train_function = None
 
     def _take_feed(self) -> None:
         """Put what the batches amounted to in the place of data and passes that were not known."""
@@ -145,7 +119,7 @@ class KerasRecorder:
         self.given |= {"x": data.x, "y": data.y}
         self.reason = self.reason or data.reason
         passes = feed.steps // found.steps
-        if self.fed_by_set and self.complete and passes != self.epochs_done:
+        if self.tap is not None and self.complete and passes != self.epochs_done:
             self.reason = self.reason or (
                 f"epochs of {feed.steps / max(1, self.epochs_done):.3g} batches over a data set of "
                 f"{found.steps} are not supported"
@@ -250,7 +224,8 @@ class KerasRecorder:
 
     def begin_pass(self) -> None:
         """Note that a data set is gone through anew, unless it goes on from epoch to epoch."""
-        self._new_pass = self.given.get("steps_per_epoch") is None
+        if self.tap is not None and self.given.get("steps_per_epoch") is None:
+            self.tap.new_pass = True
 
     def note_rate(self) -> None:
         """Note the learning rate of the epoch that begins."""
@@ -337,7 +312,8 @@ class KerasRecorder:
 
     def finish(self) -> None:
         """Hand the fit over, complete or as far as it came."""
-        self._untap()
+        if self.tap is not None:
+            self.tap.close()
         self._take_feed()
         if not self.ready:
             if self.reason:
@@ -456,7 +432,7 @@ class KerasRecorder:
     def _calls(self) -> list[Call]:
         created, compiled = self.adapter.created, self.adapter.compiled
         calls = [Call(self.role, self.place)] if self.place else []
-        if self.fed_by_set and self.place:
+        if self.tap is not None and self.place:
             calls.append(Call("data_set", self.place))
         if place := compiled.get(id(self.model)):
             calls.append(Call("compile", place))

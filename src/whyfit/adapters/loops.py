@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import libcst as cst
@@ -23,11 +23,9 @@ def counted_loop(source: str, inside: Place, epochs: int) -> tuple[Place, tuple[
     found = []
     for loop, _span in _loops(source, inside):
         call = _range_of(loop.iter)
-        if call is None or len(call.args) > 2:
+        if call is None or not _counts_from_zero(module, call):
             continue
-        first = 0 if len(call.args) == 1 else _number(module, call.args[0].value)
-        last = _number(module, call.args[-1].value)
-        if first == 0 and last == epochs:
+        if _number(module, call.args[-1].value) == epochs:
             found.append((call, ("stop",) if len(call.args) == 1 else ("start", "stop")))
     if len(found) != 1:
         return None
@@ -40,6 +38,43 @@ def counted_loop(source: str, inside: Place, epochs: int) -> tuple[Place, tuple[
         and any(_covers(span, place) for _loop, span in _loops(source, inside))
     ]
     return (matches[0], positions) if len(matches) == 1 else None
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A `for` loop around a place: whether it goes through `range(n)`, the number n where the script
+    shows it, and whether a statement of it leaves it.
+    """
+
+    counts: bool
+    turns: int | None
+    breaks: bool
+
+
+def for_loops_around(source: str, inside: Place) -> list[Loop]:
+    """The `for` loops around a place, outermost first. A range that begins later or has a step goes
+    through samples and counts nothing.
+    """
+    module = cst.parse_module(source)
+    found = []
+    for loop, _span in _loops(source, inside):
+        call = _range_of(loop.iter)
+        counts = call is not None and _counts_from_zero(module, call)
+        turns = _number(module, call.args[-1].value) if call is not None and counts else None
+        leaves = _Leaves()
+        loop.body.visit(leaves)
+        found.append(Loop(counts, turns, leaves.found))
+    return found
+
+
+def _counts_from_zero(module: cst.Module, call: cst.Call) -> bool:
+    match call.args:
+        case [_last]:
+            return True
+        case [first, _last]:
+            return _number(module, first.value) == 0
+        case _:
+            return False
 
 
 def step_name(source: str, inside: Place, size: int) -> str | None:
@@ -146,6 +181,31 @@ class _Loops(cst.CSTVisitor):
         span = Place("", start.line, start.column, end.line, end.column)
         if _covers(span, self._inside):
             self.found.append((node, span))
+
+
+class _Leaves(cst.CSTVisitor):
+    """Whether there is a `break` of the loop whose body is visited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    def visit_Break(self, node: cst.Break) -> None:
+        self.found = True
+
+    def visit_For(self, node: cst.For) -> bool:
+        return self._only_else(node)
+
+    def visit_While(self, node: cst.While) -> bool:
+        return self._only_else(node)
+
+    def _only_else(self, node: cst.For | cst.While) -> bool:
+        if node.orelse is not None:  # a break in the body is the inner loop's own
+            node.orelse.visit(self)
+        return False
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
 
 
 class _Functions(cst.CSTVisitor):

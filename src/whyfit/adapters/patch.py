@@ -15,12 +15,12 @@ import libcst as cst
 
 from whyfit.adapters import patch_keras, patch_sklearn, patch_torch
 from whyfit.adapters.edits import CannotPlace, edited
-from whyfit.adapters.placing import Place, Request
+from whyfit.adapters.placing import Placing, Request
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.study import Arm
 
-PLACES: Mapping[str, Mapping[str, Place]] = {
+PLACES: Mapping[str, Mapping[str, Placing]] = {
     "keras": patch_keras.PLACES,
     "torch": patch_torch.PLACES,
     "sklearn": patch_sklearn.PLACES,

@@ -7,18 +7,20 @@ from dataclasses import replace
 
 import libcst as cst
 
-from whyfit.adapters import loops, scaling_keras
+from whyfit.adapters import scaling_keras
 from whyfit.adapters.arguments import given
 from whyfit.adapters.callbacks import STOPPING, without_stopping
 from whyfit.adapters.decays import with_schedule
 from whyfit.adapters.edits import CannotPlace, Edit, calls_within
-from whyfit.adapters.placing import Place as Placing
 from whyfit.adapters.placing import (
+    Placing,
     Request,
     by_hand,
     calls_of,
     hidden,
     layers_of,
+    place_batch_size_of_loop,
+    place_epochs_of_loop,
     place_scaling,
 )
 from whyfit.records.finding import Change
@@ -220,35 +222,22 @@ def _optimizer(request: Request, change: Change) -> None:
 
 
 def _epochs(request: Request, change: Change) -> None:
-    recipe, step = request.fit.recipe, _steps_of_loop(request)
-    if step is None:
-        (call, *_more) = calls_of(request, "fit")
-        request.edits.arguments.append(Edit(call.place, "epochs", change.to, FIT_ARGUMENTS))
+    step = _steps_of_loop(request)
+    if step is not None:
+        place_epochs_of_loop(request, step, change)
         return
-    edit = loops.counted_loop(request.source, step, recipe.epochs if recipe else 0)
-    if edit is None:
-        raise CannotPlace(
-            f"the number of epochs has to be set to {change.to} by hand: no loop over range(...) "
-            "around the training counts them"
-        )
-    place, positions = edit
-    request.edits.arguments.append(Edit(place, "stop", change.to, positions))
+    (call, *_more) = calls_of(request, "fit")
+    request.edits.arguments.append(Edit(call.place, "epochs", change.to, FIT_ARGUMENTS))
 
 
 def _batch_size(request: Request, change: Change) -> None:
     _refuse_data_set(request, f"make batches of {change.to}")
-    recipe, step = request.fit.recipe, _steps_of_loop(request)
-    if step is None:
-        (call, *_more) = calls_of(request, "fit")
-        request.edits.arguments.append(Edit(call.place, "batch_size", change.to, FIT_ARGUMENTS))
+    step = _steps_of_loop(request)
+    if step is not None:
+        place_batch_size_of_loop(request, step, change)
         return
-    name = loops.step_name(request.source, step, recipe.batch_size if recipe else 0)
-    if name is None:
-        raise CannotPlace(
-            f"train on batches of {change.to}, by hand: the loop takes its batches without a named "
-            "batch size"
-        )
-    request.edits.constants[name] = change.to
+    (call, *_more) = calls_of(request, "fit")
+    request.edits.arguments.append(Edit(call.place, "batch_size", change.to, FIT_ARGUMENTS))
 
 
 def _scaled_by_hand(data: str) -> Placing:

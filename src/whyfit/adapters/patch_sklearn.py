@@ -8,7 +8,7 @@ import libcst as cst
 
 from whyfit.adapters.edits import CannotPlace, Edit, Rewrite, calls_within
 from whyfit.adapters.placing import (
-    Place,
+    Placing,
     Request,
     by_hand,
     calls_of,
@@ -115,7 +115,7 @@ def _check_surroundings(request: Request) -> None:
         raise CannotPlace(f"the script reads {used[0]} of the regressor")
 
 
-def _simple(argument: str) -> Place:
+def _simple(argument: str) -> Placing:
     return lambda request, change: _set(argument, change.to, request)
 
 
@@ -133,7 +133,7 @@ def _initializer(_request: Request, change: Change) -> None:
     )
 
 
-def _scaling(role: str, name: str) -> Place:
+def _scaling(role: str, name: str) -> Placing:
     """Change the script's scaler, or put one around the regressor, which scales predictions too."""
     existing = place_scaling(role, name)
 
@@ -181,7 +181,7 @@ def _with_inner(made: cst.BaseExpression, at: int, call: cst.BaseExpression) -> 
     return made.with_changes(args=arguments)
 
 
-PLACES: Mapping[str, Place] = {
+PLACES: Mapping[str, Placing] = {
     "input_range": _scaling("input_scaler", "x"),
     "target_range": _scaling("target_scaler", "y"),
     "activation": _activation,

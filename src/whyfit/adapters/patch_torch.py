@@ -10,12 +10,14 @@ import libcst as cst
 from whyfit.adapters import loops, scaling_torch, updates
 from whyfit.adapters.edits import CannotPlace, Edit, argument_of, calls_within
 from whyfit.adapters.placing import (
-    Place,
+    Placing,
     Request,
     by_hand,
     calls_of,
     hidden,
     layers_of,
+    place_batch_size_of_loop,
+    place_epochs_of_loop,
     place_scaling,
 )
 from whyfit.records import fit as fits
@@ -317,17 +319,7 @@ def _optimizer(request: Request, change: Change) -> None:
 
 
 def _epochs(request: Request, change: Change) -> None:
-    recipe = request.fit.recipe
-    edit = loops.counted_loop(
-        request.source, calls_of(request, "fit")[0].place, recipe.epochs if recipe else 0
-    )
-    if edit is None:
-        raise CannotPlace(
-            f"the number of epochs has to be set to {change.to} by hand: no loop over range(...) "
-            "around the training counts them"
-        )
-    place, positions = edit
-    request.edits.arguments.append(Edit(place, "stop", change.to, positions))
+    place_epochs_of_loop(request, calls_of(request, "fit")[0].place, change)
 
 
 def _gradients(request: Request, _change: Change) -> None:
@@ -347,10 +339,8 @@ def _gradients(request: Request, _change: Change) -> None:
 
 def _after_updates(request: Request) -> None:
     """`w.grad = None` below each `w -= rate * w.grad`, where all of them were found."""
-    place = calls_of(request, "fit")[
-        0
-    ].place  # a loop without an optimizer is known by its backward
-    found = updates.updates_after(request.source, place) or []
+    (backward, *_more) = calls_of(request, "fit")  # by which a loop without an optimizer is known
+    found = updates.updates_after(request.source, backward.place) or []
     recipe = request.fit.recipe
     tensors = sum(1 + layer.use_bias for layer in recipe.layers) if recipe else 0
     one_by_one = not any(each.looped for each in found)
@@ -368,18 +358,10 @@ def _batch_size(request: Request, change: Change) -> None:
         place = calls_of(request, "loader")[0].place
         request.edits.arguments.append(Edit(place, "batch_size", change.to, LOADER_ARGUMENTS))
         return
-    recipe = request.fit.recipe
-    place = calls_of(request, "fit")[0].place
-    name = loops.step_name(request.source, place, recipe.batch_size if recipe else 0)
-    if name is None:
-        raise CannotPlace(
-            f"train on batches of {change.to}, by hand: the loop takes its batches without a "
-            "DataLoader or a named batch size"
-        )
-    request.edits.constants[name] = change.to
+    place_batch_size_of_loop(request, calls_of(request, "fit")[0].place, change)
 
 
-PLACES: Mapping[str, Place] = {
+PLACES: Mapping[str, Placing] = {
     "input_range": place_scaling("input_scaler", "x", scaling_torch.by_hand),
     "target_range": place_scaling("target_scaler", "y"),
     "activation": _activation,

@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from whyfit.adapters import loops
 from whyfit.adapters.edits import CannotPlace, Edit, Edits
+from whyfit.records import fit as fits
 from whyfit.records.finding import Change
 from whyfit.records.fit import Call, Fit
 from whyfit.records.study import Arm
@@ -44,7 +46,7 @@ class Request:
         return next((each.to for each in self.changes if each.factor == factor), None)
 
 
-Place = Callable[[Request, Change], None]
+Placing = Callable[[Request, Change], None]
 """Adds the edits of one change to a request, or raises CannotPlace."""
 
 
@@ -93,7 +95,32 @@ def scaler_code(level: str) -> tuple[str, str]:
     return "StandardScaler()", "StandardScaler"
 
 
-def place_scaling(role: str, name: str, without: Place | None = None) -> Place:
+def place_epochs_of_loop(request: Request, inside: fits.Place, change: Change) -> None:
+    """Change how often the loop around a place of the training runs."""
+    recipe = request.fit.recipe
+    edit = loops.counted_loop(request.source, inside, recipe.epochs if recipe else 0)
+    if edit is None:
+        raise CannotPlace(
+            f"the number of epochs has to be set to {change.to} by hand: no loop over range(...) "
+            "around the training counts them"
+        )
+    place, positions = edit
+    request.edits.arguments.append(Edit(place, "stop", change.to, positions))
+
+
+def place_batch_size_of_loop(request: Request, inside: fits.Place, change: Change) -> None:
+    """Change the named batch size by which the loop around a place of the training counts."""
+    recipe = request.fit.recipe
+    name = loops.step_name(request.source, inside, recipe.batch_size if recipe else 0)
+    if name is None:
+        raise CannotPlace(
+            f"train on batches of {change.to}, by hand: the loop takes its batches without a named "
+            "batch size"
+        )
+    request.edits.constants[name] = change.to
+
+
+def place_scaling(role: str, name: str, without: Placing | None = None) -> Placing:
     """Change the scaler that made x or y; without one, scale as `without` does, or say what to do."""
 
     def place(request: Request, change: Change) -> None:

@@ -6,7 +6,7 @@ import libcst as cst
 
 from whyfit.adapters import names, scaling
 from whyfit.adapters.edits import CannotPlace, Rewrite, argument_of, calls_within
-from whyfit.adapters.placing import Place, Request, calls_of
+from whyfit.adapters.placing import Placing, Request, calls_of
 from whyfit.adapters.scaling import Code, Use
 from whyfit.records import fit as fits
 from whyfit.records.finding import Change
@@ -16,7 +16,7 @@ ASKED = ("", "predict", "predict_on_batch", "evaluate")
 """How a trained model is asked; the inputs are the first argument of each."""
 
 
-def by_hand(data: str) -> Place:
+def by_hand(data: str) -> Placing:
     """Places the scaling of x or y, named by `data`."""
 
     def place(request: Request, change: Change) -> None:

@@ -244,7 +244,7 @@ class TorchAdapter:
                 self._failed("reading a loss", error)
             result = original(*args, **kwargs)
             if by_hand:
-                try:
+                try:  # as `_note` does, without a closure at every step
                     self._hand.after_backward()
                 except Exception as error:
                     self._failed("reading gradients", error)

@@ -335,7 +335,7 @@ class TorchRecorder:
         )
         if schedule is not None and schedule.kind == "plateau" and schedule_reason is None:
             schedule, schedule_reason = self._plateau(schedule, data.steps)
-        stopped = stopped_by_itself(self.within, self.steps // data.steps)
+        stopped = stopped_by_itself(self.within, self.steps // data.steps, self.steps)
         for each in (data.reason, rule_reason, reason, schedule_reason, stopped):
             if each:
                 self.give_up(each)

@@ -53,7 +53,7 @@ def floors(
 
     >>> x = np.linspace(-1, 1, 21)
     >>> [round(floor.error, 6) for floor in floors(x, np.abs(x)[:, None], 1)]
-    [2.135065, 0.0]
+    [1.938095, 0.0]
     """
     points = _Points.of(x, y)
     if points.count <= MOST_EXACT_POINTS:

@@ -7,8 +7,8 @@ Why it looks odd: Keras 3 warns once and trains on at the full learning rate. Wh
 How we know:     the call of the optimizer is watched. Then the fit is trained again with the learning
                  rate divided by 1 + decay x steps, as Keras 2 did: mostly a small decay changes little,
                  and then it is refuted.
-What to try:     learning_rate=keras.optimizers.schedules.InverseTimeDecay(rate, 1, decay) in place of
-                 decay=, or a smaller learning rate.
+What to try:     in place of decay= write learning_rate=keras.optimizers.schedules.InverseTimeDecay(rate,
+                 1, decay); or a smaller learning rate.
 When to ignore:  the fit meets its tolerance; the rate was meant to stay.
 """
 

@@ -136,13 +136,4 @@ def _compared(fit: Fit, errors: Array, replicates: int) -> Replay:
 def _errors(recipe: Recipe, fit: Fit, starts: Array, seed: int) -> Array:
     """Mean squared error of each replicate."""
     order = lanes.Order("replicate", seed=seed)
-    trained = lanes.train(
-        recipe,
-        fit.x,
-        fit.y,
-        starts,
-        sample_weight=fit.sample_weight,
-        held_out=fit.held_out,
-        order=order,
-    )
-    return trained.mean_squared_error
+    return Data.of_fit(fit).train(recipe, starts, order).mean_squared_error

@@ -36,14 +36,14 @@ def sample(
     """
     changed = factors.apply(changes, fit, recipe)
     starts = draw(changed, plan.confirmation_seed, 0, count)
-    order = orders.kind(changed, len(fit.x))
+    order, data = orders.kind(changed, len(fit.x)), Data.of_fit(fit)
     trained = memory.remembered(
         page or Page.blank(),
         "sample",
         named(changes),
         count,
-        (changed, Data.of_fit(fit).digest, plan.confirmation_seed, order),
-        lambda: _ends(changed, fit, starts, lanes.Order(order, seed=plan.confirmation_seed)),
+        (changed, data.digest, plan.confirmation_seed, order),
+        lambda: _ends(changed, data, starts, lanes.Order(order, seed=plan.confirmation_seed)),
     )
     x = changed.input_transform(fit.x) if changed.input_transform else fit.x
     targets = changed.target_transform(fit.y) if changed.target_transform else fit.y
@@ -62,16 +62,8 @@ def sample(
     )
 
 
-def _ends(recipe: Recipe, fit: Fit, starts: Array, order: lanes.Order) -> Array:
+def _ends(recipe: Recipe, data: Data, starts: Array, order: lanes.Order) -> Array:
     """End weights and, in the last column, mean squared errors: one row a replicate, as float64."""
-    trained = lanes.train(
-        recipe,
-        fit.x,
-        fit.y,
-        starts,
-        sample_weight=fit.sample_weight,
-        held_out=fit.held_out,
-        order=order,
-    )
+    trained = data.train(recipe, starts, order)
     ends = trained.weights.astype(np.float64)
     return np.column_stack([ends, trained.mean_squared_error])

@@ -40,7 +40,8 @@ class ComparisonPanel:
     """Success rate of arm `with` minus that of arm `without`, on the same replicates.
 
     `gained` replicates succeed only with, `lost` only without. `interval` is the 95 % interval of the
-    difference, `deciding_interval` the wider one on which verdicts rest (None in a report of before).
+    difference, `deciding_interval` the wider one on which verdicts rest, None in a report of an older
+    version.
     """
 
     with_: int

@@ -192,10 +192,8 @@ def fix_sentence(said: FitDiagnosis) -> str:
     first = said.fixes[0]
     outcomes = said.study.of(first.changes)
     assert outcomes is not None
-    runs, succeed = (
-        first.framework_runs,
-        f"{outcomes.successes} of {outcomes.replicates} starts succeed",
-    )
+    runs = first.framework_runs
+    succeed = f"{outcomes.successes} of {outcomes.replicates} starts succeed"
     if runs is not None and runs.runs and not runs.successes:
         return (
             f"In whyfit's own engine {describe(first.changes)} mends it ({succeed}), but the patched "
