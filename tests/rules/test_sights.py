@@ -10,10 +10,11 @@ from tests.fits import HE, fit_of, recipe, sine
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
 from whyfit.records.fit import DrawnLine, Fit
-from whyfit.records.recipe import EarlyStopping, Initializer, Optimizer, Recipe
+from whyfit.records.recipe import LINEAR, EarlyStopping, Initializer, Optimizer, Recipe
 from whyfit.rules import (
     hinges_outside_data,
     hinges_share_one_point,
+    initial_weights_too_large,
     learning_rate_too_high,
     learning_rate_too_low,
     no_bias,
@@ -210,6 +211,31 @@ def test_an_output_stuck_at_a_bound_where_most_targets_lie():
     # Targets that are 0 but for a few, and an output that is 0 there and follows the few.
     follows = np.where(x < 20.0, 1.0 / x, 0.0)
     assert output_cannot_reach_target.check(gather(replace(fit, predictions=follows))) is None
+
+
+def test_one_unit_that_starts_with_a_large_weight_of_the_wrong_sign():
+    """relu(-10 x) of y = relu(x) shrinks until its outputs are rounding beside the targets."""
+    x = np.linspace(-3.0, 3.0, 100)[:, None]
+    one = without_biases(recipe((), output="relu", kernel=Initializer("constant", value=-10.0)))
+    one = replace(one, optimizer=Optimizer("sgd", 0.1), batch_size=100, epochs=300)
+    fit = fit_of(one, x, np.maximum(x, 0.0))
+    assert 0.0 < np.max(fit.predictions) < 1e-6
+    evidence = gather(fit)
+    assert evidence.identities.at_bound == 1.0
+    assert output_cannot_reach_target.check(evidence) is not None
+    assert initial_weights_too_large.check(evidence) is not None
+    line = replace(one, layers=(replace(one.layers[0], activation=LINEAR),))
+    assert initial_weights_too_large.check(gather(fit_of(line, x, x))) is None
+
+
+def test_a_softmax_over_one_output_is_always_one():
+    x = np.linspace(0.0, 1.0, 50)[:, None]
+    said = output_cannot_reach_target.check(
+        gather(fit_of(recipe((4,), output="softmax", epochs=2), x, x))
+    )
+    assert said is not None
+    assert "(always 1)" in said.message
+    assert said.proof == "confirmed"
 
 
 def test_a_first_step_that_switches_units_off_is_too_long():

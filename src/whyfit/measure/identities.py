@@ -32,7 +32,7 @@ def identities(fit: Fit, few: Float[Array, "few inputs"]) -> Identities:
         constant=float(np.sqrt(spread / own)),
         linear=best_line(fit.x, predictions),
         odd=_odd(fit.end, few),
-        at_bound=_at_bound(last, predictions),
+        at_bound=_at_bound(last, predictions, float(np.ptp(fit.y))),
         # The mean over all pairs of (f_i - y_j)^2 is Var f + Var y + (mean f - mean y)^2.
         broadcast=(spread + own + apart) / own,
         reported=losses[-1] / own if losses and plain else NAN,
@@ -55,9 +55,11 @@ def _odd(network: Network | None, x: Array) -> float:
         return float(np.max(np.abs(right + left - 2.0 * middle))) / reach if reach > 0 else 0.0
 
 
-def _at_bound(activation: Activation, predictions: Array) -> float:
+def _at_bound(activation: Activation, predictions: Array, reach: float) -> float:
+    """Share of predictions at the bound, as far as numbers beside targets that span `reach` can tell."""
     low, high = activation.range
-    margin = SATURATED_SHARE_OF_RANGE * (high - low) if activation.saturates else 0.0
+    rounding = reach * float(np.finfo(np.float32).eps)
+    margin = SATURATED_SHARE_OF_RANGE * (high - low) if activation.saturates else rounding
     return float(np.mean((predictions <= low + margin) | (predictions >= high - margin)))
 
 
@@ -86,7 +88,7 @@ def floors_of(
     spread = variance(y, weight)
     if recipe is None or spread == 0.0:
         return Floors()
-    low, high = recipe.layers[-1].activation.range
+    low, high = recipe.layers[-1].range
     missed = weighted_mean((y - np.clip(y, low, high)) ** 2, weight)
     return Floors(
         without_bias=_without_bias(recipe, x, y, weight) / spread,

@@ -153,6 +153,13 @@ class DenseLayer:
             return 0
         return 1 if self.shared_slope else self.units
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Least and greatest value an output can take; the shares of a softmax over one output are 1."""
+        if self.activation.name == "softmax" and self.units == 1:
+            return 1.0, 1.0
+        return self.activation.range
+
 
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw", "adamax", "nadam", "adagrad", "adadelta")
 

@@ -31,7 +31,7 @@ def check(evidence: Evidence) -> Finding | None:
     recipe, y = evidence.fit.recipe, evidence.fit.y
     if recipe is None:
         return None
-    low, high = recipe.layers[-1].activation.range
+    low, high = recipe.layers[-1].range
     slack = SLACK * float(np.ptp(y))
     share = float(np.mean((y < low - slack) | (y > high + slack)))
     name = recipe.layers[-1].activation.name
@@ -42,7 +42,7 @@ def check(evidence: Evidence) -> Finding | None:
     return Finding(
         "output-cannot-reach-target",
         f"{share:.0%} of the targets lie outside what a {name} output can produce "
-        f"({_bound(low)} to {_bound(high)}){least if floor > evidence.tolerance else ''}",
+        f"({_reach(low, high)}){least if floor > evidence.tolerance else ''}",
         (
             Measure("targets out of reach", share, 0.0, "share"),
             Measure("least unexplained variance in reach", floor, evidence.tolerance),
@@ -70,6 +70,10 @@ def _stuck(evidence: Evidence, name: str, there: float) -> Finding | None:
         (),
         (Change("output_activation", "linear"),),
     )
+
+
+def _reach(low: float, high: float) -> str:
+    return f"always {low:g}" if low == high else f"{_bound(low)} to {_bound(high)}"
 
 
 def _bound(value: float) -> str:
