@@ -220,6 +220,21 @@ def test_an_exception_after_the_fit_is_shown_and_the_fit_diagnosed(tmp_path: Pat
 
 
 @pytest.mark.framework
+def test_a_fit_in_another_file_is_named_by_that_file(tmp_path: Path):
+    (tmp_path / "parts").mkdir()
+    trained = FIT + "\n\ndef train():\n    model.fit(x, y, epochs=2, verbose=0)\n"
+    (tmp_path / "parts" / "trainer.py").write_text(trained)
+    (tmp_path / "main.py").write_text("from parts.trainer import train\n\ntrain()\n")
+    answer = whyfit(tmp_path, "run", "--no-study", "main.py")
+    line = len(trained.splitlines())
+    assert f"parts/trainer.py:{line}  1-4-1 relu" in answer.stdout
+    (fit,) = json.loads((tmp_path / "main.whyfit.json").read_text())["fits"]
+    assert (fit["file"], fit["line"]) == ("parts/trainer.py", line)
+    checked = whyfit(tmp_path, "check", "--output-format", "github", "main.whyfit.json")
+    assert f"::error file=parts/trainer.py,line={line}," in checked.stdout
+
+
+@pytest.mark.framework
 def test_an_exception_inside_the_fit_keeps_the_epochs_done(tmp_path: Path):
     (tmp_path / "script.py").write_text(
         FIT

@@ -35,7 +35,9 @@ def diagnosis_of(
 
 
 def report_of(fit: Fit, *, budget: float = 1.0, error: str | None = None) -> Report:
-    return panels.make_report(diagnosis_of(fit, budget=budget, error=error), "script.py")
+    return panels.make_report(
+        diagnosis_of(fit, budget=budget, error=error), lambda _file: "script.py"
+    )
 
 
 def dead() -> Fit:

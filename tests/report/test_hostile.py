@@ -33,7 +33,7 @@ def hostile(word: str) -> Report:
         recipe=None,
     )
     said = diagnosis_of(fit, budget=0.1, error=word)
-    return panels.make_report(replace(said, notes=(word,), command=word), word)
+    return panels.make_report(replace(said, notes=(word,), command=word), lambda _file: word)
 
 
 def with_fix(word: str) -> Report:

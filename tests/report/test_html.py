@@ -109,7 +109,7 @@ def test_a_script_with_many_fits_stays_small():
 
 def test_arms_that_were_asked_for_without_the_script_as_it_is():
     arms = (arm(Change("activation", "tanh")), arm(Change("units", "8")))
-    said = panels.make_report(diagnosis_of(dead(), arms=arms), "script.py")
+    said = panels.make_report(diagnosis_of(dead(), arms=arms), lambda _file: "script.py")
     assert [each.label for each in said.fits[0].arms] == ["tanh", "8 units"]
     assert "The arms that were asked for, paired" in html.render(said)
 

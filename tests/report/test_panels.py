@@ -250,7 +250,7 @@ def test_figures_that_are_no_png_are_left_out():
     said = diagnosis_of(healthy(), budget=0.1)
     head = b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
     report = panels.make_report(
-        replace(said, figures=(b"GIF89a", head, head * 20_000)), "script.py"
+        replace(said, figures=(b"GIF89a", head, head * 20_000)), lambda _file: "script.py"
     )
     assert [(each.width, each.height) for each in report.figures] == [(640, 480)]
     assert "2 of the script's plots" in report.notes[0]

@@ -44,7 +44,9 @@ def diagnosed(fit: Fit, ledger: Ledger | None = None, **others) -> Diagnosis:
 
 def result(diagnosis: Diagnosis) -> str:
     """The report as JSON without what says how it was made."""
-    plain = msgspec.json.decode(panels.to_json(panels.make_report(diagnosis, "script.py")))
+    plain = msgspec.json.decode(
+        panels.to_json(panels.make_report(diagnosis, lambda _file: "script.py"))
+    )
     for name in ("seconds", "work"):
         del plain[name]
     return msgspec.json.encode(plain).decode()

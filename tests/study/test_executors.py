@@ -69,7 +69,9 @@ def stopped(diagnosis: Diagnosis) -> str:
     assert note in result(diagnosis)  # there is a report all the same ...
     assert diagnosis.fits[0].verdict == "undecided"
     shown = StringIO()
-    text.render(panels.make_report(diagnosis, "script.py"), Console(file=shown, width=80))
+    text.render(
+        panels.make_report(diagnosis, lambda _file: "script.py"), Console(file=shown, width=80)
+    )
     words = "".join(shown.getvalue().split())  # a long path is broken at the line's end
     # ... which says so, and nothing of what was not looked for.
     said = f"nothing was decided: {note.removesuffix('; nothing was decided')}."

@@ -22,8 +22,8 @@ ROUNDING = 4.0
 """Units in the last place allowed to an update, which is a rounded product and a rounded difference."""
 
 CHECK_EVERY = 7
-"""Of the steps at which the loss is not taken apart, those at which one weight's update is compared with
-the rate known: reading it costs a twentieth of a small step. Prime, so that no period of the loop hides."""
+"""Every so many steps one weight's update is compared with the known rate, where the loss is not taken
+apart: that costs a twentieth of a small step. Prime, so that no period of the loop hides."""
 
 MOST_UNMOVED = 5
 """Networks whose weights never moved after `backward` before watching for such loops ends."""

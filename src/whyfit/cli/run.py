@@ -283,7 +283,7 @@ def _tell(
 ) -> None:
     from whyfit.report import html, panels, text
 
-    report = panels.make_report(diagnosis, shown_path(diagnosis.script))
+    report = panels.make_report(diagnosis, shown_path)
     content, page = panels.to_json(report), html.render(report).encode()
     write(json_path, content)
     write(html_path, page)

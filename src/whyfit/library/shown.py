@@ -32,8 +32,7 @@ class Diagnosis:
     @cached_property
     def report(self) -> Report:
         """The panels: the report as plain data, which its JSON file holds too."""
-        script = self.record.script
-        return panels.make_report(self.record, cell_name(script) or shown_path(script))
+        return panels.make_report(self.record, lambda file: cell_name(file) or shown_path(file))
 
     @property
     def fits(self) -> tuple[FitPanel, ...]:

@@ -46,7 +46,7 @@ def check(report: Report) -> tuple[FitCheck, ...]:
     """The verdict on every fit of a report."""
     return tuple(
         FitCheck(
-            visible(report.script).replace("\n", " "),
+            visible(panel.file or report.script).replace("\n", " "),
             panel.line,
             panel.verdict,
             panel.headline,

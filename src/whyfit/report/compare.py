@@ -14,7 +14,7 @@ def compare(before: Report, after: Report) -> str:
     """What is different, fit by fit in the order in which the scripts made them."""
     lines = []
     for at, (old, new) in enumerate(zip(before.fits, after.fits, strict=False), 1):
-        lines.append(f"Fit {at}: {before.script}:{old.line} against {after.script}:{new.line}")
+        lines.append(f"Fit {at}: {before.place(old)} against {after.place(new)}")
         lines += [f"  {line}" for line in _fits(old, new)]
     spare = len(before.fits) - len(after.fits)
     if spare:

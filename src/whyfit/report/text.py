@@ -45,8 +45,9 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
         if table is not None and at != table.worst:
             continue
         if verbosity < 0:
-            where = f"{report.script}:{panel.line}"
-            _wrapped(console, f"{where}: {panel.headline} {panel.fix_sentence}".strip())
+            _wrapped(
+                console, f"{report.place(panel)}: {panel.headline} {panel.fix_sentence}".strip()
+            )
         else:
             _render_fit(report, panel, console, verbosity)
     if (kept := from_ledger(report)) and verbosity >= 0:
@@ -146,7 +147,7 @@ def _facts(report: Report, panel: FitPanel) -> str:
     weights = panel.data.weights
     if weights is not None and panel.unexplained_variance is not None:
         left += f", weighted as the samples are ({share_alike(weights)})"
-    return f"{report.script}:{panel.line}  {panel.network.summary}, {framework}; {left}"
+    return f"{report.place(panel)}  {panel.network.summary}, {framework}; {left}"
 
 
 def _fix_words(fix: FixPanel) -> str:

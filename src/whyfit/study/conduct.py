@@ -169,6 +169,7 @@ def _full(
     tried = offer.try_alternatives(laboratory, left)
     laboratory.reserved = 0.0
     surest = offer.sharpen(laboratory, judged.sets)
+    judged = judging.go_on(laboratory, judged, suspected_only=True)
     values = controls.factorial(laboratory, judged)
     smallest = min((len(held) for held in judged.representatives), default=0)
     control = controls.random_changes(laboratory, smallest) if smallest else None

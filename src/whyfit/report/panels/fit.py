@@ -54,6 +54,7 @@ class ConclusionsPanel:
 class FitPanel:
     """All of one fit's report. `captions` say what each figure shows, by the figure's name. `asked`
     compares the first of the arms that a person named with the others, None where they named none.
+    `file` is where `line` is, None if that is the script itself.
     """
 
     framework: str
@@ -95,3 +96,4 @@ class FitPanel:
     captions: dict[str, str] = field(default_factory=dict)
     asked: tuple[ComparisonPanel, ...] | None = None
     outputs: tuple[OutputPanel, ...] = ()
+    file: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -53,18 +54,30 @@ class Report:
     work: dict[str, int] = field(default_factory=dict)
     script_sha256: str = ""
 
+    def place(self, fit: FitPanel) -> str:
+        """File and line of the call that trained a fit."""
+        return f"{fit.file or self.script}:{fit.line}"
 
-def make_report(diagnosis: Diagnosis, shown_script: str) -> Report:
-    """The panels of a diagnosis. Texts are cut where they are too long to be read by anyone."""
+
+def make_report(diagnosis: Diagnosis, shown: Callable[[str], str]) -> Report:
+    """The panels of a diagnosis, which names files as `shown` does.
+
+    Texts are cut where they are too long to be read by anyone.
+    """
     figures, notes = _figures(diagnosis)
+    script = shown(diagnosis.script)
     report = Report(
         SCHEMA_VERSION,
         __version__,
-        shown_script,
+        script,
         diagnosis.status,
         diagnosis.error,
         dict(diagnosis.environment),
-        tuple(fit_panel(each) for each in diagnosis.fits),
+        tuple(
+            replace(fit_panel(each), file=None if file == script else file)
+            for each in diagnosis.fits
+            for file in (shown(each.evidence.fit.place.file),)
+        ),
         (*diagnosis.notes, *notes),
         {name: round(value, 2) for name, value in diagnosis.seconds.items()},
         diagnosis.command,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from whyfit.records.finding import Change
 from whyfit.records.study import BASELINE, Arm, Comparison, arm
 from whyfit.study.effects import clearly_differs, deciding_interval
@@ -30,8 +32,29 @@ def possible(
 def effects(
     laboratory: Laboratory, pairs: dict[Key, tuple[Arm, Arm]], doing: str, additions: int
 ) -> dict[Key, Comparison]:
-    """What adding each change does, with as many rounds as decide it."""
-    return compared(laboratory, pairs, doing, lambda each: decided(each, additions), 1)
+    """What adding each change does, with as many rounds as decide it; what a finding proposes comes
+    before what people commonly try.
+    """
+    return compared(
+        laboratory,
+        pairs,
+        doing,
+        lambda each: decided(each, additions),
+        1,
+        first=suspected(laboratory, pairs).keys(),
+    )
+
+
+def suspected(
+    laboratory: Laboratory, pairs: Mapping[Key, tuple[Arm, Arm]]
+) -> dict[Key, tuple[Arm, Arm]]:
+    """The pairs that differ in a change which some finding proposes."""
+    proposed = set(laboratory.plan.proposed)
+    return {
+        key: (with_, without)
+        for key, (with_, without) in pairs.items()
+        if set(with_) - set(without) <= proposed
+    }
 
 
 def decided(comparison: Comparison, additions: int) -> bool:

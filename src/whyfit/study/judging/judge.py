@@ -39,8 +39,10 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     return Judged(sets, representatives, converse, possible, alone, inside, tuple(notes), directly)
 
 
-def go_on(laboratory: Laboratory, judged: Judged) -> Judged:
-    """Decide what the budget left open, with what later work has left of it."""
+def go_on(laboratory: Laboratory, judged: Judged, *, suspected_only: bool = False) -> Judged:
+    """Decide what the budget left open, with what later work has left of it: all of it, or only what
+    adding the changes does that findings propose.
+    """
     single, double = additions.possible(laboratory, judged.representatives)
     count = len(single) + len(double)
 
@@ -54,7 +56,11 @@ def go_on(laboratory: Laboratory, judged: Judged) -> Judged:
         }
 
     single, double = still_open(single, judged.alone), still_open(double, judged.inside)
-    additions.replacements(laboratory, judged.representatives)
+    if suspected_only:
+        single = additions.suspected(laboratory, single)
+        double = additions.suspected(laboratory, double)
+    else:
+        additions.replacements(laboratory, judged.representatives)
     return replace(
         judged,
         alone=judged.alone | additions.effects(laboratory, single, additions.ALONE, count),

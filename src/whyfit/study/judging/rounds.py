@@ -5,7 +5,7 @@ What decides are intervals that hold at all these looks together (see `effects`)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from whyfit.records.study import Arm, Comparison
@@ -20,16 +20,21 @@ Key = TypeVar("Key")
 
 
 def affordable(
-    laboratory: Laboratory, groups: dict[Key, tuple[Arm, ...]], replicates: int
+    laboratory: Laboratory,
+    groups: dict[Key, tuple[Arm, ...]],
+    replicates: int,
+    first: Collection[Key] = (),
 ) -> list[Key]:
-    """The groups of arms whose replicates the rest of the budget pays for, the cheapest first."""
+    """The groups of arms whose replicates the rest of the budget pays for: those named `first`, then
+    the others, each time the cheapest before dearer ones.
+    """
     if laboratory.overdue:
         return []
     prices = {
         key: laboratory.price(arms, replicates, "confirmation") for key, arms in groups.items()
     }
     chosen, left = [], laboratory.remaining
-    for key in sorted(prices, key=lambda key: prices[key]):
+    for key in sorted(prices, key=lambda key: (key not in first, prices[key])):
         if prices[key] <= left:
             chosen.append(key)
             left -= prices[key]
@@ -42,12 +47,15 @@ def compared(
     doing: str,
     decided: Callable[[Comparison], bool],
     corrections: int,
+    first: Collection[Key] = (),
 ) -> dict[Key, Comparison]:
-    """Paired comparisons, each with as many rounds as it takes to decide."""
+    """Paired comparisons, each with as many rounds as it takes to decide; what is named `first` is
+    paid for before the rest.
+    """
     compared: dict[Key, Comparison] = {}
     waiting = dict(pairs)
     for replicates in LOOKS:
-        chosen = affordable(laboratory, waiting, replicates)
+        chosen = affordable(laboratory, waiting, replicates, first)
         arms = [each for key in chosen for each in waiting[key]]
         laboratory.run(dict.fromkeys(arms, replicates), "confirmation", doing)
         waiting = {key: waiting[key] for key in chosen}
