@@ -18,6 +18,7 @@ from tests.study.simulated import (
     TANH,
     Simulated,
     evidence,
+    finding,
     needs,
     simulate,
     statuses,
@@ -35,8 +36,9 @@ from whyfit.records.study import (
     arm,
 )
 from whyfit.study.confirm import rank
-from whyfit.study.effects import difference_interval
+from whyfit.study.effects import LOOKS, difference_interval
 from whyfit.study.judging import Judged
+from whyfit.study.judging.additions import effects
 from whyfit.study.plan import make_plan
 from whyfit.study.tested import open_question
 from whyfit.study.verdict import without_false_discoveries
@@ -194,3 +196,15 @@ def test_a_learning_rate_is_tried_in_place_of_an_optimizer_not_beside_it():
     assert said == "the budget did not reach learning rate 0.01 in place of optimizer adam(0.003)"
     laboratory.run({arm(FASTER, deeper): 16}, "selection", "")
     assert open_question(laboratory, judged, (FASTER,)) is None
+
+
+def test_what_a_finding_suspects_is_judged_before_what_is_cheaper():
+    seen = evidence()
+    assert seen.fit.recipe is not None
+    plan = make_plan(seen, (finding(EPOCHS),), seen.fit.recipe, budget=30.0, seed=1)
+    laboratory = Simulated(seen.fit, seen.fit.recipe, plan)
+    pairs = {change: (arm(change), BASELINE) for change in (HE, EPOCHS)}
+    dear = laboratory.price(pairs[EPOCHS], LOOKS[0], "confirmation")
+    assert laboratory.price(pairs[HE], LOOKS[0], "confirmation") < dear
+    laboratory.spent = plan.budget - 1.01 * dear
+    assert set(effects(laboratory, pairs, "alone", 2)) == {EPOCHS}
