@@ -17,9 +17,9 @@ from collections.abc import Callable
 import numpy as np
 
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.keras import KerasAdapter
-from whyfit.adapters.sklearn import SklearnAdapter
-from whyfit.adapters.torch import TorchAdapter
+from whyfit.adapters.keras.adapter import KerasAdapter
+from whyfit.adapters.sklearn.adapter import SklearnAdapter
+from whyfit.adapters.torch.adapter import TorchAdapter
 
 EPOCHS = 100
 """Of the starting case's 500: what is done once, or in the first passes, counts five times as much."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import libcst as cst
 import pytest
 
-from whyfit.adapters.callbacks import without_stopping
-from whyfit.adapters.edits import CannotPlace
+from whyfit.patching.keras_callbacks import without_stopping
+from whyfit.syntax.edits import CannotPlace
 
 SCRIPT = """
 es = EarlyStopping(patience=3)

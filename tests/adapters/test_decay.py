@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.scripts import run
-from whyfit.adapters.patch import Patch, patch
 from whyfit.measure.evidence import gather
+from whyfit.patching.patch import Patch, patch
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.study import arm

@@ -14,11 +14,11 @@ import pytest
 from whyfit.adapters import capture
 from whyfit.adapters._adapter import Session
 from whyfit.adapters.capture import load_script
-from whyfit.adapters.patch import patch, unified_diff
 from whyfit.diagnosing import Options, diagnose_fit, why_not_studied
 from whyfit.engine import lanes
 from whyfit.fast import EngineSubstitute
 from whyfit.measure.evidence import gather
+from whyfit.patching.patch import patch, unified_diff
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import flatten

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.adapters.scripts import fits, run
-from whyfit.adapters.patch import patch
 from whyfit.engine import lanes
+from whyfit.patching.patch import patch
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import flatten

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.adapters.scripts import fits, run
-from whyfit.adapters import sklearn_recipe
+from whyfit.adapters.sklearn import recipe as sklearn_recipe
 from whyfit.fast import EngineSubstitute
 from whyfit.measure.evidence import gather
 from whyfit.records.recipe import flatten

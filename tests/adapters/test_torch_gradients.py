@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.adapters.scripts import fits, run
-from whyfit.adapters.patch import patch, unified_diff
 from whyfit.engine.lanes import Order, train
+from whyfit.patching.patch import patch, unified_diff
 from whyfit.records.finding import Change
 from whyfit.records.recipe import flatten
 from whyfit.records.study import arm

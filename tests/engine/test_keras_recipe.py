@@ -10,8 +10,8 @@ import pytest
 from tests.engine import keras_reference, parity
 from tests.engine.parity import recipe_of
 from tests.engine.test_parity_keras import ACTIVATIONS, LOSSES, OPTIMIZERS, PARTS, SCHEDULES
-from whyfit.adapters import keras_recipe
-from whyfit.adapters.keras_graph import network_of
+from whyfit.adapters.keras import recipe as keras_recipe
+from whyfit.adapters.keras.graph import network_of
 from whyfit.engine.lanes import Order, train, why_unsupported
 from whyfit.errors import UsageError
 from whyfit.records.fit import HeldOut

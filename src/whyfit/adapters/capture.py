@@ -22,10 +22,10 @@ import wrapt
 from whyfit.adapters import forks
 from whyfit.adapters._adapter import Adapter, Session
 from whyfit.adapters.afterwards import drawn_lines, with_what_followed
-from whyfit.adapters.keras import KerasAdapter
+from whyfit.adapters.keras.adapter import KerasAdapter
 from whyfit.adapters.places import is_ours
-from whyfit.adapters.sklearn import SklearnAdapter
-from whyfit.adapters.torch import TorchAdapter
+from whyfit.adapters.sklearn.adapter import SklearnAdapter
+from whyfit.adapters.torch.adapter import TorchAdapter
 from whyfit.adapters.watching import Watch, guarded, watch_seeds
 from whyfit.errors import ScriptNotFound, ScriptSyntaxError
 from whyfit.records.fit import Fit

@@ -21,15 +21,15 @@ def fit_of_trained(model: Any, given: Given) -> TrainedFit:
     otherwise.
     """
     if _is_a(model, "keras", "Model"):
-        from whyfit.adapters.trained_keras import fit_of
+        from whyfit.adapters.keras.trained import fit_of
 
         return fit_of(model, given)
     if _is_a(model, "torch.nn", "Module"):
-        from whyfit.adapters.trained_torch import fit_of
+        from whyfit.adapters.torch.trained import fit_of
 
         return fit_of(model, given)
     if _is_a(model, "sklearn.base", "BaseEstimator"):
-        from whyfit.adapters.trained_sklearn import fit_of
+        from whyfit.adapters.sklearn.trained import fit_of
 
         return fit_of(model, given)
     raise UsageError(f"model must be {TAKEN}: got {type(model).__name__}")

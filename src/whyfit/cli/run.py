@@ -15,7 +15,6 @@ from rich.text import Text
 
 from whyfit.adapters import capture
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.patch import shown_path
 from whyfit.cli import streams
 from whyfit.cli.files import check_writable, write
 from whyfit.cli.streams import complain
@@ -26,6 +25,7 @@ from whyfit.errors import UsageError, WhyfitError
 from whyfit.fast import EngineSubstitute
 from whyfit.ledger.connection import customary_place
 from whyfit.ledger.ledger import Ledger
+from whyfit.patching.patch import shown_path
 from whyfit.progress import ProgressLine
 from whyfit.records.diagnosis import Diagnosis
 from whyfit.study.asked import DEFAULT_REPLICATES

@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from whyfit.adapters.patch import shown_path
 from whyfit.errors import OutputError, UsageError
 from whyfit.library.cells import cell_name
+from whyfit.patching.patch import shown_path
 from whyfit.records.diagnosis import Diagnosis as Record
 from whyfit.report import check, panels, text
 from whyfit.report.panels import CausePanel, FitPanel, Report

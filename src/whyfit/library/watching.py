@@ -14,7 +14,7 @@ from whyfit.adapters import capture
 from whyfit.adapters._adapter import Session
 from whyfit.adapters.afterwards import with_what_followed
 from whyfit.adapters.capture import Captured
-from whyfit.adapters.keras_callback import CallbackCapture
+from whyfit.adapters.keras.callback import CallbackCapture
 from whyfit.diagnosing import Options
 from whyfit.diagnosing import diagnose as diagnose_captured
 from whyfit.errors import UsageError

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from scipy import stats
 
-from whyfit.adapters import patch as patches
 from whyfit.adapters.capture import Program
-from whyfit.adapters.rerun import RerunResult, run_patched
 from whyfit.engine import cost
+from whyfit.patching import patch as patches
+from whyfit.patching.rerun import RerunResult, run_patched
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import Recipe

@@ -1,0 +1,462 @@
+"""One call of Keras's `fit`, recorded: the data, the recipe, the weights on the way, and the end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from whyfit.adapters._adapter import Session, Substitute
+from whyfit.adapters.keras import graph as keras_graph
+from whyfit.adapters.keras import rates as keras_rates
+from whyfit.adapters.keras import recipe as keras_recipe
+from whyfit.adapters.keras.continued import joined, one_training
+from whyfit.adapters.keras.data import Taken, held_out_of, is_data_set, taken
+from whyfit.adapters.keras.fast import history_of, metrics_of, unflat
+from whyfit.adapters.keras.feed import Feed, Tap
+from whyfit.adapters.scalers import same_scaler, scaler_of
+from whyfit.adapters.watching import guarded
+from whyfit.adapters.weights import same_weights
+from whyfit.errors import Unsupported
+from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
+from whyfit.records.network import Array
+from whyfit.records.recipe import Recipe
+
+if TYPE_CHECKING:
+    from whyfit.adapters.keras.adapter import KerasAdapter
+
+MOST_SNAPSHOT_BYTES = 64e6
+"""Memory for weights per epoch; a larger network is recorded at fewer epochs."""
+
+SEEDING_WEIGHTS = ("random.seed", "keras.utils.set_random_seed")
+"""Calls that reach unseeded initializers (keras/src/random/seed_generator.py, make_default_seed)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """All weights after so many epochs."""
+
+    epoch: int
+    weights: Array
+
+
+@dataclass
+class KerasRecorder:
+    """Records one call of `fit`, from the arguments to the end weights."""
+
+    session: Session
+    adapter: KerasAdapter
+    model: Any
+    given: dict[str, Any]
+    place: Place | None
+    reason: str | None = None
+    data: Taken = field(default_factory=Taken)
+    network: Any = None
+    recipe: Recipe | None = None
+    start: Array | None = None
+    recorded: list[Recorded] = field(default_factory=list)
+    latest: Recorded | None = None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    rates: list[float] = field(default_factory=list)
+    epochs_done: int = 0
+    output_shape: tuple[int, ...] = ()
+    every: int = 1
+    complete: bool = False
+    warnings: tuple[str, ...] = ()
+    engine_trained: bool = False
+    held_out: HeldOut | None = None
+    feed: Feed | None = None
+    tap: Tap | None = None
+    role: str = "fit"
+
+    # ---- before training ----
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are data to tell of."""
+        return self.data.ready
+
+    def take_data(self) -> None:
+        """Copy x and y as Keras will train on them; say why not where that is impossible."""
+        if is_data_set(self.given):
+            # What it gives is seen batch by batch: until then there are no samples.
+            self.feed = Feed()
+            self.tap = Tap(self.session, self.model, self.feed)
+            self.data = Taken(validation=self.given.get("validation_data"), ready=True)
+            return
+        self.data = taken(self.given)
+        self.reason = self.data.reason
+
+    def begin(self) -> None:
+        """Read recipe and start weights, before the first step."""
+        try:
+            if self.tap is not None:
+                inputs, outputs = self.tap.widths()
+                self.data = replace(self.data, x=np.zeros((0, inputs)), y=np.zeros((0, outputs)))
+                self.tap.open()
+            self.network = self._known_network()
+            self.recipe = self._recipe()
+        except Unsupported as unsupported:
+            self.reason = self.reason or str(unsupported)
+        if self.recipe is not None:
+            self.start = keras_recipe.flat(self.network.get_weights())
+            bytes_each = 8 * len(self.start)
+            self.every = max(1, int(np.ceil(bytes_each * self.recipe.epochs / MOST_SNAPSHOT_BYTES)))
+            self.latest = Recorded(0, self.start)
+            self.recorded = [self.latest]
+
+    def _take_feed(self) -> None:
+        """Put what the batches amounted to in the place of data and passes that were not known."""
+        feed = self.feed
+        if feed is None:
+            return
+        if not feed.known:
+            self.reason = self.reason or feed.reason or "no batch of its data was seen"
+            self.data = Taken(reason=self.reason)
+            return
+        found, data = feed.result()
+        self.data = replace(data, validation=self.data.validation)
+        self.given |= {"x": data.x, "y": data.y}
+        self.reason = self.reason or data.reason
+        passes = feed.steps // found.steps
+        if self.tap is not None and self.complete and passes != self.epochs_done:
+            self.reason = self.reason or (
+                f"epochs of {feed.steps / max(1, self.epochs_done):.3g} batches over a data set of "
+                f"{found.steps} are not supported"
+            )
+        if self.recipe is None:
+            return
+        self.recipe = replace(
+            self.recipe,
+            batch_size=found.batch_size,
+            shuffle=found.shuffle,
+            drop_last=found.drop_last,
+        )
+        if (self.recipe.inputs, self.recipe.layers[-1].units) != (data.x.shape[1], data.y.shape[1]):
+            self.reason = self.reason or (
+                f"x of shape {data.x_shape} and y of shape {data.y_shape} are not supported"
+            )
+
+    def _known_network(self) -> Any:
+        """The model as a graph, made once for all its fits."""
+        last = self.adapter.last.get(id(self.model))
+        if last is not None and last.model is self.model and last.network is not None:
+            return last.network
+        return keras_graph.network_of(self.model, self.data.x.shape[1])
+
+    def _recipe(self) -> Recipe:
+        if int(np.asarray(self.model.optimizer.iterations)) > 0 and self._continued() is None:
+            self.reason = "a model that was trained before this fit is not supported"
+        if self.given.get("shuffle") not in (True, False):
+            self.reason = f"shuffle={self.given.get('shuffle')!r} is not supported"
+        recipe, reason = keras_recipe.recipe_of(
+            self.model,
+            self.network,
+            batch_size=int(self.given.get("batch_size") or 32),
+            epochs=int(self.given["epochs"]) - int(self.given.get("initial_epoch") or 0),
+            shuffle=bool(self.given["shuffle"]),
+            callbacks=self._callbacks(),
+            validated=self.data.validation is not None,
+        )
+        if recipe.layers[-1].units != self.data.y.shape[1]:
+            self.output_shape = (len(self.data.x), recipe.layers[-1].units)
+            raise Unsupported(
+                f"{recipe.layers[-1].units} outputs for targets of width {self.data.y.shape[1]} "
+                "is not supported"
+            )
+        if recipe.inputs != self.data.x.shape[1]:
+            raise Unsupported(f"x of shape {self.data.x_shape} is not supported")
+        self.reason = self.reason or reason
+        if recipe.watches_held_out:
+            try:
+                self.held_out = held_out_of(self.given, self.data)
+            except Unsupported as unsupported:
+                self.reason = self.reason or str(unsupported)
+        return recipe
+
+    def _continued(self) -> KerasRecorder | None:
+        """The recorder of an earlier fit that this one simply goes on with."""
+        if self.feed is not None:
+            return None
+        last = self.adapter.last.get(id(self.model))
+        if last is None or last.recipe is None or last.model is not self.model:
+            return None
+        same = (
+            np.array_equal(last.data.x, self.data.x)
+            and np.array_equal(last.data.y, self.data.y)
+            and same_weights(last.data.weight, self.data.weight)
+            and last.given.get("batch_size") == self.given.get("batch_size")
+            and len(self.session.fits) > 0
+        )
+        return last if same else None
+
+    # ---- during training ----
+
+    def callback(self) -> Any:
+        """A Keras callback that reports to this recorder."""
+        import keras
+
+        recorder = self
+
+        class WhyfitRecorder(keras.callbacks.Callback):
+            def on_train_begin(self, logs: Any = None) -> None:
+                guarded(recorder.session, "reading the start weights", recorder.begin)
+
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                recorder.begin_pass()
+                guarded(recorder.session, "reading the learning rate", recorder.note_rate)
+
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                guarded(recorder.session, "reading an epoch", lambda: recorder.epoch(logs or {}))
+
+        return WhyfitRecorder()
+
+    def steering(self) -> Any:
+        """The LearningRateScheduler among the callbacks, or None."""
+        return next((each for each in self._callbacks() if keras_rates.is_scheduler(each)), None)
+
+    def _callbacks(self) -> list[Any]:
+        """The callbacks of the call; one alone, a tuple or a CallbackList will do for Keras."""
+        import keras
+
+        given = self.given.get("callbacks")
+        return keras.tree.flatten(getattr(given, "callbacks", given) if given is not None else [])
+
+    def begin_pass(self) -> None:
+        """Note that a data set is gone through anew, unless it goes on from epoch to epoch."""
+        if self.tap is not None and self.given.get("steps_per_epoch") is None:
+            self.tap.new_pass = True
+
+    def note_rate(self) -> None:
+        """Note the learning rate of the epoch that begins."""
+        if self.recipe is not None and self.recipe.schedule is None:
+            self.rates.append(keras_rates.rate_now(self.model.optimizer))
+
+    def _with_rates(self) -> None:
+        """Put a learning rate that callbacks changed into the recipe."""
+        if self.recipe is None or set(self.rates) <= {self.recipe.optimizer.learning_rate}:
+            return
+        self.recipe, reason = keras_rates.with_rates(self.recipe, self.rates, self.steering())
+        self.reason = self.reason or reason
+
+    def epoch(self, logs: dict[str, Any]) -> None:
+        """Note the logs and, at times, the weights after an epoch."""
+        for name, value in logs.items():
+            if np.ndim(value) == 0:
+                self.history.setdefault(name, []).append(float(value))
+        if self.recipe is not None:
+            weights = keras_recipe.flat(self.network.get_weights())
+            self.latest = Recorded(self.epochs_done + 1, weights)
+            if self.session.keep_weights and self.latest.epoch % self.every == 0:
+                self.recorded.append(self.latest)
+        self.epochs_done += 1
+
+    # ---- the engine in place of training ----
+
+    def train_fast(self, substitute: Substitute) -> Any | None:
+        """Train with the substitute, give the model the weights and return a History; None if it
+        cannot, so that Keras must train after all.
+        """
+        if self.feed is not None:
+            self.session.say("--fast: Keras trains this fit itself: its data come from a data set")
+            return None
+        if self.ready and not self.reason:
+            if not self.model.built:
+                self.model.build((None, self.data.x.shape[1]))
+            self.begin()
+        recipe = self.recipe
+        reason = self.reason or (substitute.why_not(recipe) if recipe else "it was not captured")
+        if self.steering() is not None:
+            reason = reason or "callback LearningRateScheduler sets its learning rate"
+        if recipe is None or self.start is None or reason:
+            self.session.say(f"--fast: Keras trains this fit itself: {reason}")
+            return None
+        began = time.monotonic()
+        seed = int(np.random.randint(2**31))
+        trained = substitute.train(
+            recipe,
+            self.data.x,
+            self.data.y,
+            self.start,
+            seed=seed,
+            every=self.every,
+            held_out=self.held_out,
+            sample_weight=self.data.weight,
+        )
+        self.network.set_weights(unflat(trained.end, self.network.get_weights()))
+        self.epochs_done = len(trained.losses)
+        self.recorded += [
+            Recorded((at + 1) * self.every, row.astype(np.float64))
+            for at, row in enumerate(trained.snapshots)
+        ]
+        self.complete = True
+        self.history = {"loss": [float(value) for value in trained.losses]}
+        if len(trained.snapshots) == self.epochs_done:
+            names = self._metric_names()
+            self.history |= metrics_of(recipe, self.data, trained.snapshots, names)
+        self.engine_trained = True
+        line = self.place.line if self.place else "?"
+        self.session.say(
+            f"--fast: the engine trained {self.epochs_done} epochs in "
+            f"{time.monotonic() - began:.2f} s in place of Keras (line {line})"
+        )
+        self.finish()
+        return history_of(self.model, recipe, self.history)
+
+    def _metric_names(self) -> list[str]:
+        compiled = self.model._compile_metrics
+        metrics = getattr(compiled, "_user_metrics", None) or []
+        return [metric for metric in metrics if isinstance(metric, str)]
+
+    # ---- after training ----
+
+    def finish(self) -> None:
+        """Hand the fit over, complete or as far as it came."""
+        if self.tap is not None:
+            self.tap.close()
+        self._take_feed()
+        if not self.ready:
+            if self.reason:
+                self.session.problems.append(f"a call of fit was not captured: {self.reason}")
+            return
+        if self.start is None and self.reason is None:
+            self.reason = "training ended before its first step"
+        self._cut_to_last_epoch()
+        self._with_rates()
+        continued = self._continued()
+        if continued is not None and not one_training(continued.recipe, self.recipe):
+            continued = None
+            self.reason = self.reason or "a model that was trained before this fit is not supported"
+        fit = self._fit()
+        if continued is not None:
+            fit = joined(self.session.fits.pop(), fit)
+        self.session.fits.append(fit)
+        self.adapter.last[id(self.model)] = self
+        self.adapter.number[id(self.model)] = len(self.session.fits) - 1
+
+    def _cut_to_last_epoch(self) -> None:
+        """Where training was cut off, the last whole epoch is the end: in the middle of one the
+        backend may have taken the model's weights apart (JAX gives their memory to the next step).
+        """
+        if self.latest is not None and not self.complete:
+            self.epochs_done = self.latest.epoch
+            self.history = {
+                name: values[: self.epochs_done] for name, values in self.history.items()
+            }
+
+    def _fit(self) -> Fit:
+        import keras
+
+        recipe = self.recipe
+        end = start = None
+        predictions = None
+        if recipe is not None and self.start is not None:
+            start = recipe.network(self.start)
+            end = recipe.network(self._end_weights())
+            predictions = end(self.data.x)
+        elif self.epochs_done:
+            predictions = self._model_predictions()
+        scaled_x = scaler_of(self.session, np.asarray(self.given["x"]), "input_scaler")
+        scaled_y = scaler_of(self.session, np.asarray(self.given["y"]), "target_scaler")
+        calls = list(self._calls())
+        shared = same_scaler(self.session, self.given["x"], self.given["y"])
+        for scaled in (scaled_x, scaled_y):
+            if scaled is not None and scaled[1] is not None and not shared:
+                calls.append(scaled[1])
+        return Fit(
+            framework="keras",
+            place=self.place or Place("<unknown>", 0),
+            x=self.data.x,
+            y=self.data.y,
+            x_shape=self.data.x_shape,
+            y_shape=self.data.y_shape,
+            recipe=recipe,
+            unsupported=self.reason,
+            start=start,
+            end=end,
+            predictions=predictions,
+            weight_history=(
+                WeightHistory(
+                    np.array([each.epoch for each in self.recorded]),
+                    np.array([each.weights for each in self.recorded]),
+                )
+                if recipe is not None and len(self.recorded) > 1
+                else None
+            ),
+            history={name: tuple(values) for name, values in self.history.items()},
+            epochs_done=self.epochs_done,
+            calls=tuple(calls),
+            input_scaler=scaled_x[0] if scaled_x else None,
+            target_scaler=scaled_y[0] if scaled_y else None,
+            seeds=tuple(self.session.seeds),
+            seeds_weights=self._seeds_weights(),
+            warnings=self.warnings,
+            summary=_summary(self.model),
+            output_shape=self.output_shape,
+            engine_trained=self.engine_trained,
+            environment={
+                "keras": str(keras.__version__),
+                "backend": str(keras.backend.backend()),
+            },
+            metrics=tuple(self._metric_names()),
+            scaler_shared=shared,
+            held_out=self.held_out,
+            sample_weight=self.data.weight,
+            ignored_decay=self.adapter.ignored_decays.get(
+                id(getattr(self.model, "optimizer", None))
+            ),
+        )
+
+    def _end_weights(self) -> Array:
+        if self.latest is not None and not self.complete:
+            return self.latest.weights
+        return keras_recipe.flat(self.network.get_weights())
+
+    def _model_predictions(self) -> Array | None:
+        try:
+            given = np.asarray(self.given["x"])[: len(self.data.x)]
+            output = np.asarray(self.model.predict(given, verbose=0), dtype=np.float64)
+        except Exception:  # a network of the person's own making may not predict what it trained on
+            return None
+        output = output.reshape(len(output), -1)
+        return output if output.shape == self.data.y.shape else None
+
+    def _seeds_weights(self) -> bool:
+        if any(call.function in SEEDING_WEIGHTS for call in self.session.seeds):
+            return True
+        try:
+            return self.network is not None and keras_recipe.seeds_own_weights(self.network)
+        except Unsupported:
+            return False
+
+    def _calls(self) -> list[Call]:
+        created, compiled = self.adapter.created, self.adapter.compiled
+        calls = [Call(self.role, self.place)] if self.place else []
+        if self.tap is not None and self.place:
+            calls.append(Call("data_set", self.place))
+        if place := compiled.get(id(self.model)):
+            calls.append(Call("compile", place))
+        if place := created.get(id(getattr(self.model, "optimizer", None))):
+            calls.append(Call("optimizer", place))
+        if place := created.get(id(self.steering())):
+            calls.append(Call("scheduler", place))
+        if self.network is None:
+            return calls
+        try:
+            chain = keras_recipe.dense_chain(self.network)
+        except Unsupported:
+            return calls
+        for index, (dense, following) in enumerate(chain):
+            if place := created.get(id(dense)):
+                calls.append(Call("layer", place, index))
+            for layer in following:
+                if place := created.get(id(layer)):
+                    calls.append(Call("activation", place, index))
+        return calls
+
+
+def _summary(model: Any) -> str:
+    """The model in one line, such as 1-4-1 relu, or the kinds of its layers."""
+    return ", ".join(type(layer).__name__ for layer in model.layers)

@@ -1,0 +1,209 @@
+"""How a PyTorch loss compares outputs and targets, read from autograd's graph.
+
+Node names: torch/csrc/autograd, generated from tools/autograd/derivatives.yaml.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from whyfit.adapters.torch.chain import RESHAPES, ChainLayer, children, name_of, to_numpy
+from whyfit.errors import Unsupported
+from whyfit.records.network import Array
+
+SAMPLE_WEIGHTS = "sample weights in the loss are not supported"
+SCALED_ERROR = "a loss that multiplies the differences is not supported"
+
+
+@dataclass(frozen=True, eq=False)
+class Error:
+    """How outputs and targets were compared.
+
+    `target` is the target as it went in, or None; then `difference` holds output minus target.
+    `output_shape` and `target_shape` are those before any broadcasting; () where unknown. `summed` is
+    the factor of the plain sum where a sum was divided by a number, which `factor` takes for a mean.
+    """
+
+    loss: str
+    reduction: str
+    factor: float = 1.0
+    constant: float = 1.0
+    target: Any = None
+    difference: Any = None
+    output_shape: tuple[int, ...] = ()
+    target_shape: tuple[int, ...] = ()
+    summed: float | None = None
+    reason: str | None = None
+
+
+def read_error(node: Any) -> tuple[Error, Any]:
+    """How the loss compares, and the node of the outputs.
+
+    Raises Unsupported where it compares in no known way.
+    """
+    factor, reduction, reason, divided = 1.0, "mean", None, False
+    while True:
+        dividing = name_of(node) == "DivBackward0"
+        match name_of(node):
+            case "MulBackward0" | "DivBackward0" if (known := _constant(node)) is not None:
+                constant, node = known
+                if constant.numel() == 1:
+                    divided = divided or dividing
+                    factor = factor / float(constant) if dividing else factor * float(constant)
+                else:
+                    reason = SAMPLE_WEIGHTS
+            case "AddBackward0":
+                reason = "a loss of several terms is not supported"
+                node = next(child for child in children(node) if child is not None)
+            case "MeanBackward0" | "SumBackward0":
+                reduction = "mean" if name_of(node) == "MeanBackward0" else "sum"
+                node = children(node)[0]
+            case "SqrtBackward0":
+                reason = "the root of a mean square is not supported"
+                node = children(node)[0]
+            case _ if name_of(node) in RESHAPES:
+                node = children(node)[0]
+            case _:
+                break
+    error, output = _elementwise(node, reduction)
+    if divided and error.reduction == "sum":
+        # A sum divided by a count is a mean, times what the count leaves over.
+        error = _replaced(error, reduction="mean", summed=error.factor * factor)
+        factor *= _count(error)
+    return _replaced(error, factor=error.factor * factor, reason=reason), output
+
+
+def common(first: Error, other: Error) -> Error | None:
+    """The one way of comparing that explains two steps, or None.
+
+    A sum divided by the same number in batches of different sizes is no mean.
+    """
+    if (first.loss, first.constant) != (other.loss, other.constant):
+        return None
+    if first.reduction == other.reduction and _close(first.factor, other.factor):
+        return first
+    if first.summed and other.summed and _close(first.summed, other.summed):
+        return _replaced(first, reduction="sum", factor=first.summed)
+    return None
+
+
+def loss_between(error: Error, outputs: Array, targets: Array) -> float:
+    """The same comparison between other outputs and targets, both (samples, columns)."""
+    away = np.abs(outputs - targets)
+    match error.loss:
+        case "mae":
+            each = away
+        case "huber":
+            delta = error.constant
+            each = np.where(away <= delta, 0.5 * away**2, delta * (away - 0.5 * delta))
+        case _:
+            each = away**2
+    return error.factor * float(each.sum() if error.reduction == "sum" else each.mean())
+
+
+def _close(one: float, two: float) -> bool:
+    return math.isclose(one, two, rel_tol=1e-6)
+
+
+def _replaced(error: Error, **fields: Any) -> Error:
+    return Error(**{**error.__dict__, **fields})
+
+
+def _count(error: Error) -> int:
+    data = error.difference if error.target is None else error.target
+    return int(data.numel())
+
+
+def _constant(node: Any) -> tuple[Any, Any] | None:
+    """The constant that something is multiplied with or divided by, and the node of that something."""
+    below = (*children(node), None)[:2]
+    if (below[0] is None) == (below[1] is None):
+        return None
+    if below[1] is None:
+        constant, node = node._saved_other, below[0]
+    else:  # only a product saves its left side
+        constant, node = getattr(node, "_saved_self", None), below[1]
+    return None if constant is None else (constant, node)
+
+
+def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
+    name = name_of(node)
+    if name in ("MseLossBackward0", "SmoothL1LossBackward0", "HuberLossBackward0"):
+        return _fused(node, name, outer)
+    match name:
+        case "PowBackward0" if float(node._saved_exponent) == 2.0:
+            loss, difference = "mse", node._saved_self
+        case "AbsBackward0":
+            loss, difference = "mae", node._saved_self
+        case "MulBackward0" if children(node)[0] is children(node)[1]:
+            loss, difference = "mse", node._saved_self
+        case _:
+            raise Unsupported(f"a loss with {name_of(node).split('Backward')[0]} is not supported")
+    inner = children(node)[0]
+    if name_of(inner) in ("MulBackward0", "DivBackward0") and (known := _constant(inner)):
+        raise Unsupported(SAMPLE_WEIGHTS if known[0].numel() > 1 else SCALED_ERROR)
+    if name_of(inner) != "SubBackward0":
+        raise Unsupported("a loss that is no difference of outputs and targets is not supported")
+    left, right = children(inner)
+    if (left is None) == (right is None):
+        raise Unsupported("a loss without a fixed target is not supported")
+    if left is None:  # target minus output
+        difference = -difference
+    return Error(loss, outer, difference=difference.detach()), left or right
+
+
+def _fused(node: Any, name: str, outer: str) -> tuple[Error, Any]:
+    loss, constant, factor = "mse", 1.0, 1.0
+    if name == "HuberLossBackward0":
+        loss, constant = "huber", float(node._saved_delta)
+    elif name == "SmoothL1LossBackward0":
+        # smooth_l1_loss(beta) is huber_loss(beta) / beta (torch/nn/functional.py)
+        loss, constant = "huber", float(node._saved_beta)
+        factor = 1.0 / constant
+    reduction = (outer, "mean", "sum")[int(node._saved_reduction)]
+    output = children(node)[0]
+    if output is None or children(node)[1] is not None:
+        raise Unsupported("a loss without a fixed target is not supported")
+    return Error(loss, reduction, factor, constant, target=node._saved_target), output
+
+
+def with_shapes(error: Error, layers: tuple[ChainLayer, ...], x: Any, output: Any) -> Error:
+    """The shapes at the loss call, before broadcasting."""
+    samples, units = len(x), layers[-1].kernel().shape[1]
+    compared = tuple((error.difference if error.target is None else error.target).shape)
+    if int(np.prod(compared)) == samples * units:
+        plain = compared if compared[:1] == (samples,) else (samples, units)
+        return _replaced(error, output_shape=plain, target_shape=plain)
+    node, shape = output, (samples,) if layers[-1].flat else (samples, units)
+    while name_of(node) in RESHAPES:
+        if name_of(node) not in ("ExpandBackward0", "CloneBackward0", "UnsqueezeBackward0"):
+            shape = (samples,) if units == 1 else shape
+        node = children(node)[0]
+    target = compared
+    if len(compared) == 2:
+        # Outputs and targets were spread against each other, one along rows, one along columns.
+        target = (compared[1],) if shape == (samples, 1) else (compared[0], 1)
+    return _replaced(error, output_shape=shape, target_shape=target)
+
+
+def targets_of(error: Error, samples: int, outputs: Callable[[], Array] | None) -> Array | None:
+    """The targets of one step as (samples, columns), or None if they are not so many."""
+    broadcast = error.output_shape != error.target_shape and len(error.target_shape) > 0
+    if error.target is not None:
+        values = to_numpy(error.target)
+    else:
+        assert outputs is not None  # _batch asks
+        made, difference = outputs(), to_numpy(error.difference)
+        aligned = made.reshape(error.output_shape) if broadcast else made
+        if not broadcast and difference.size != made.size:
+            return None
+        values = aligned - (difference if broadcast else difference.reshape(made.shape))
+    if broadcast and values.ndim == 2:
+        values = values[0] if len(error.target_shape) == 1 else values[:, 0]
+        return values.reshape(len(values), -1)
+    return values.reshape(samples, -1) if values.size % samples == 0 else None

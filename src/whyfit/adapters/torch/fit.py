@@ -1,0 +1,150 @@
+"""A finished PyTorch training as a Fit."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from whyfit.adapters._adapter import Session
+from whyfit.adapters.batches import DataSet
+from whyfit.adapters.scalers import with_scalers
+from whyfit.adapters.torch.recorder import TorchRecorder
+from whyfit.records.fit import Call, Fit, Place, WeightHistory
+from whyfit.records.network import Array
+from whyfit.records.recipe import Recipe
+
+
+def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit | None, str | None]:
+    """The fit of a recorder, or None with the reason why its data are not known."""
+    import torch
+
+    if recorder.steps == 0:
+        return None, None
+    data = recorder.data()
+    if data is None:
+        return None, recorder.problem or recorder.reason or "its data could not be read"
+    recipe = recorder.recipe(data)
+    last, epochs = recorder.end(data)
+    start = end = predictions = None
+    if recipe is not None and recorder.start is not None and last is not None:
+        start, end = recipe.network(recorder.start), recipe.network(last)
+        predictions = end(data.x)
+    else:
+        predictions = _model_predictions(recorder, data)
+    calls, scalers, shared = _calls(session, recorder, places, data)
+    error = recorder.first.error if recorder.first else None
+    shapes = [
+        (len(data.y), *shape[1:]) if shape else data.y.shape
+        for shape in ((error.target_shape, error.output_shape) if error else ((), ()))
+    ]
+    return Fit(
+        framework="torch",
+        place=recorder.place or Place("<unknown>", 0),
+        x=data.x,
+        y=data.y,
+        x_shape=data.x.shape,
+        y_shape=shapes[0],
+        output_shape=shapes[1],
+        recipe=recipe,
+        unsupported=recorder.reason,
+        start=start,
+        end=end,
+        predictions=predictions,
+        weight_history=_history(recorder, recipe, last, epochs),
+        history={"loss": _losses(recorder, data, epochs)},
+        epochs_done=epochs,
+        calls=tuple(calls),
+        input_scaler=scalers[0],
+        target_scaler=scalers[1],
+        scaler_shared=shared,
+        seeds=tuple(session.seeds),
+        seeds_weights=any(call.function == "torch.manual_seed" for call in session.seeds),
+        gradients_cleared=recorder.cleared,
+        held_out=recorder.held_out,
+        summary=_summary(recorder),
+        environment={"torch": str(torch.__version__)},
+    ), None
+
+
+def _losses(recorder: TorchRecorder, data: DataSet, epochs: int) -> tuple[float, ...]:
+    losses = recorder.losses
+    if recorder.batches is not None and recorder.batches.pass_length is None:
+        shares = recorder.batches.shares(data.steps)
+        whole = [losses[at : at + data.steps] for at in range(0, len(losses), data.steps)]
+        losses = [float(np.dot(each, shares[: len(each)])) for each in whole]
+    return tuple(losses[: max(1, epochs)])
+
+
+def _history(
+    recorder: TorchRecorder, recipe: Recipe | None, last: Array | None, epochs: int
+) -> WeightHistory | None:
+    if recipe is None or last is None or not recorder.keep_weights:
+        return None
+    kept = [each for each in recorder.snapshots if each[0] < epochs]
+    kept.append((epochs, last))
+    if len(kept) < 2:
+        return None
+    return WeightHistory(
+        np.array([epoch for epoch, _weights in kept]), np.array([row for _epoch, row in kept])
+    )
+
+
+def _calls(
+    session: Session, recorder: TorchRecorder, places: Any, data: DataSet
+) -> tuple[list[Call], tuple[Any, Any], bool]:
+    calls = [Call("fit", recorder.place)] if recorder.place else []
+    for role, thing in (("optimizer", recorder.optimizer), ("loader", recorder.loader)):
+        if thing is not None and (place := places.of(thing)):
+            calls.append(Call(role, place))
+    if recorder.cleared is False and recorder.backward:
+        calls.append(Call("backward", recorder.backward))
+    graph = recorder.first
+    for index, layer in enumerate(graph.layers if graph else ()):
+        if place := places.of(layer.weight):
+            calls.append(Call("layer", place, index))
+        for node in layer.nodes:
+            module = graph.modules.get(node) if graph else None
+            if module is not None and (place := places.of(module)):
+                calls.append(Call("activation", place, index))
+    if recorder.model is not None and (place := _forward_place(recorder.model)):
+        calls.append(Call("forward", place))
+    return with_scalers(session, calls, data.x, data.y)
+
+
+def _forward_place(model: Any) -> Place | None:
+    """Where the `forward` of a module of the script's own begins."""
+    code = getattr(getattr(type(model), "forward", None), "__code__", None)
+    if code is None or type(model).__module__.startswith("torch."):
+        return None
+    return Place(code.co_filename, code.co_firstlineno)
+
+
+def _model_predictions(recorder: TorchRecorder, data: DataSet) -> Array | None:
+    """What a network that is no chain of layers predicts: asked of a copy, so that nothing changes."""
+    import torch
+
+    graph = recorder.first
+    if recorder.model is None or graph is None or graph.outermost is None:
+        return None
+    if not graph.model_made_outputs:
+        return None  # the loss compares something else with the targets
+    like = graph.outermost.input
+    try:
+        model = copy.deepcopy(recorder.model).eval()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            given = torch.as_tensor(data.x, dtype=like.dtype).reshape(-1, *like.shape[1:])
+            output = np.asarray(model(given).detach().cpu().numpy(), dtype=np.float64)
+    except Exception:  # the person's own forward, on data it may not take at once
+        return None
+    output = output.reshape(len(output), -1)
+    return output if output.shape == data.y.shape else None
+
+
+def _summary(recorder: TorchRecorder) -> str:
+    """The model in one line."""
+    if recorder.model is None:
+        return "tensors"
+    children = list(recorder.model.children())
+    return ", ".join(type(each).__name__ for each in children or [recorder.model])

@@ -1,0 +1,144 @@
+"""A PyTorch loss, taken apart: error, data and network, as autograd recorded them.
+
+When `backward` is called the graph below the loss still holds all that made it: the operations, the
+parameters at its leaves and the data saved for the gradients. So any spelling of a network can be
+read, `nn.Sequential`, a module of the script's own or bare tensors, and no function of PyTorch has to be
+replaced. The comparison with the targets is read in `error`, the network below the outputs in
+`chain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from whyfit.adapters.torch.chain import ChainLayer, peeled, read_chain, to_numpy
+from whyfit.adapters.torch.error import Error, read_error, targets_of, with_shapes
+from whyfit.errors import Unsupported
+from whyfit.records.network import Array, Layer, Network
+
+
+@dataclass(frozen=True, eq=False)
+class Outermost:
+    """The module that was called last, which is the whole model, with what went in and came out."""
+
+    module: Any
+    input: Any
+    output: Any
+
+
+@dataclass(frozen=True, eq=False)
+class LossGraph:
+    """All that could be read from one loss. `reason` says why something could not be.
+
+    `model_made_outputs` says that the loss compares just what `outermost` gave.
+    """
+
+    leaves: tuple[Any, ...]
+    error: Error | None
+    layers: tuple[ChainLayer, ...]
+    x: Any
+    batch: tuple[Array, Array] | None = None
+    reason: str | None = None
+    modules: dict[Any, Any] = field(default_factory=dict)
+    outermost: Outermost | None = None
+    first_leaf: Any = None
+    model_made_outputs: bool = False
+
+
+def read_loss(
+    loss: Any, modules: dict[Any, Any] | None = None, outermost: Outermost | None = None
+) -> LossGraph:
+    """Take a loss apart before its `backward` runs. Never raises for a network it does not know.
+
+    `modules` are the modules that made autograd nodes; `outermost` is the module called last, which
+    serves where the network cannot be read.
+    """
+    node, error, reason = loss.grad_fn, None, None
+    layers: tuple[ChainLayer, ...] = ()
+    x = output = None
+    try:
+        error, output = read_error(node)
+        reason = error.reason
+        layers, x = read_chain(peeled(output))
+        error = with_shapes(error, layers, x, output)
+    except Unsupported as unsupported:
+        reason = reason or str(unsupported)
+    made_it = outermost is not None and peeled(outermost.output.grad_fn) is peeled(output)
+    if layers:
+        batch = _batch(error, x, lambda: network_of(layers)(to_numpy(x)))
+    else:
+        outputs = (lambda: to_numpy(outermost.output)) if outermost and made_it else None
+        batch = _batch(error, outermost.input if outermost else None, outputs)
+    return LossGraph(
+        _leaves(node),
+        error,
+        layers,
+        x,
+        batch,
+        reason,
+        modules or {},
+        outermost,
+        first_leaf(loss),
+        made_it,
+    )
+
+
+def _batch(
+    error: Error | None, inputs: Any, outputs: Callable[[], Array] | None
+) -> tuple[Array, Array] | None:
+    """Inputs and targets of one step, two-dimensional, or None where they are unknown.
+
+    `outputs` computes the outputs, which are needed where only differences from the targets are saved.
+    """
+    if error is None or inputs is None or (error.target is None and outputs is None):
+        return None
+    x = to_numpy(inputs)
+    if x.ndim == 0:
+        return None
+    x = x.reshape(len(x), -1)
+    y = targets_of(error, len(x), outputs)
+    return None if y is None or len(x) != len(y) else (x, y)
+
+
+def network_of(layers: tuple[ChainLayer, ...]) -> Network:
+    """The chain with its weights as they are now."""
+    return Network(
+        tuple(
+            Layer(
+                each.kernel(),
+                None if each.bias is None else to_numpy(each.bias).ravel(),
+                each.activation,
+            )
+            for each in layers
+        )
+    )
+
+
+def first_leaf(loss: Any) -> Any:
+    """Some parameter below the loss, always the same for the same code; cheap."""
+    node = loss.grad_fn
+    while True:
+        for child, _index in node.next_functions:
+            if child is not None:
+                node = child
+                break
+        else:
+            return getattr(node, "variable", None)
+
+
+def _leaves(node: Any) -> tuple[Any, ...]:
+    """Leaf tensors that get gradients from here, each once."""
+    found: dict[int, Any] = {}
+    seen: set[Any] = set()
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if one is None or one in seen:
+            continue
+        seen.add(one)
+        if hasattr(one, "variable"):
+            found[id(one.variable)] = one.variable
+        waiting += [child for child, _index in one.next_functions]
+    return tuple(found.values())

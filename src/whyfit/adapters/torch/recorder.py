@@ -1,0 +1,428 @@
+"""One training by one PyTorch optimizer, from its first step to its end.
+
+The first passes are looked at batch by batch, until it is known what a pass is; after that only the
+number of steps, the learning rate and the loss are noted, and now and then a batch is compared with
+what is expected. That is what keeps watching cheap.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from whyfit.adapters.batches import Batches, DataSet
+from whyfit.adapters.torch import recipe as torch_recipe
+from whyfit.adapters.torch.chain import to_numpy
+from whyfit.adapters.torch.draws import Draws, short
+from whyfit.adapters.torch.error import Error, common
+from whyfit.adapters.torch.graph import LossGraph
+from whyfit.adapters.torch.kept import KeptGradients
+from whyfit.adapters.torch.recipe import RateChange
+from whyfit.adapters.torch.schedulers import Watched
+from whyfit.adapters.torch.stops import stopped_by_itself
+from whyfit.records.fit import HeldOut, Place
+from whyfit.records.network import Array
+from whyfit.records.recipe import Optimizer, Recipe
+from whyfit.records.schedule import Schedule
+
+MOST_SNAPSHOTS = 512
+"""Where more weights than this are kept, every second one is given up, and so on."""
+
+CHECK_SHARE, CHECK_LEAST = 16, 101
+"""After step s the next batch that is compared with expectations is s / 16 steps later, but at least
+101, which is prime so that no period of the loop hides a difference."""
+
+
+@dataclass(frozen=True, eq=False)
+class StepSeen:
+    """What was seen between two optimizer steps."""
+
+    graph: LossGraph | None
+    loss: float
+    backwards: int
+    cleared: bool | None
+    clipped: tuple[tuple[str, float], ...]
+    loaders: tuple[Any, ...]
+
+
+@dataclass
+class TorchRecorder:
+    """Takes the steps of one optimizer and keeps what a fit needs."""
+
+    optimizer: Any
+    place: Place | None
+    within: tuple[Place, ...] = ()
+    keep_weights: bool = True
+    drawn: Draws = field(default_factory=Draws)
+    scheduler: Any = None
+    steps: int = 0
+    reason: str | None = None
+    problem: str | None = None
+    first: LossGraph | None = None
+    error: Error | None = None
+    leaf: Any = None
+    model: Any = None
+    loader: Any = None
+    batches: Batches | None = None
+    starts: dict[int, Any] = field(default_factory=dict)
+    start: Array | None = None
+    losses: list[float] = field(default_factory=list)
+    snapshots: list[tuple[int, Array]] = field(default_factory=list)
+    latest: tuple[int, Array] | None = None
+    ended: Array | None = None
+    rates: list[RateChange] = field(default_factory=list)
+    rule: tuple[Optimizer, str | None] | None = None
+    cleared: bool | None = None
+    kept: KeptGradients | None = None
+    watched: Watched | None = None
+    held_out: HeldOut | None = None
+    backward: Place | None = None
+    clipping: tuple[tuple[str, float], ...] = ()
+    sources: list[tuple[Array, Array]] = field(default_factory=list)
+    rate: float = 0.0
+    steady: bool = False
+    _length: int = 1
+    _shares: list[float] = field(default_factory=lambda: [1.0])
+    _every: int = 1
+    _next_check: int = 0
+    _sum: float = 0.0
+    _count: int = 0
+    _began_cleared: bool | None = None
+
+    # ---- before and after a step ----
+
+    @property
+    def looks(self) -> bool:
+        """Whether the next loss has to be taken apart."""
+        return not self.steady or self.steps >= self._next_check
+
+    @property
+    def knows_modules(self) -> bool:
+        """Whether modules need not be watched any more: a chain of layers is read without them."""
+        return self.steps > 0 and (self.steady or self.first is None or len(self.first.layers) > 0)
+
+    def before_first(self, trained: bool) -> None:
+        """Copy the start weights, before the first step changes them.
+
+        `trained` says that another optimizer has changed them already.
+        """
+        if trained:
+            self.give_up("a model that was trained before this fit is not supported")
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                self.starts[id(parameter)] = parameter.detach().clone()
+        rate = self.rate = float(self.optimizer.param_groups[0]["lr"])
+        self.rates = [RateChange(0, rate)]
+        self.rule = torch_recipe.optimizer_of(self.optimizer, short(rate))
+        if self.rule[1] is not None:
+            self.give_up(self.rule[1])
+
+    def change_rate(self, rate: float) -> None:
+        """Note that the step about to be made has another learning rate than the one before."""
+        self.rate = rate
+        self.rates.append(RateChange(self.steps, rate))
+
+    def set_rate(self, rate: float) -> None:
+        """Set the one learning rate of the whole loop, where it is found out only step by step."""
+        if rate != self.rate:
+            self.rate, self.rates = rate, [RateChange(0, rate)]
+            self.rule = torch_recipe.optimizer_of(self.optimizer, rate)
+
+    def after_usual(self, loss: float) -> None:
+        """Take a step at which nothing was looked at: the rule, so it must cost next to nothing."""
+        if self.ended is not None:
+            self._resume()
+        self._sum += loss * self._shares[self._count]
+        self._count += 1
+        self.steps += 1
+        if self._count >= self._length:
+            self.losses.append(self._sum)
+            self._sum, self._count = 0.0, 0
+            self._keep_weights()
+
+    def after(self, seen: StepSeen) -> None:
+        """Take a step that has just been made."""
+        if self.ended is not None:
+            self._resume()
+        if seen.backwards != 1:
+            what = "several losses" if seen.backwards else "no loss"
+            self.give_up(f"optimizer steps after {what} are not supported")
+        if seen.clipped != self.clipping:
+            if self.steps:
+                self.give_up("clipping of some steps only is not supported")
+            self.clipping = seen.clipped
+        if seen.graph is not None:
+            self._look(seen.graph, seen)
+        elif self.steps == 0:
+            self.give_up("a loss without gradients of its own is not supported")
+        if self.steady:
+            self.after_usual(seen.loss)
+            return
+        self.losses.append(seen.loss)
+        self.steps += 1
+        settled = self.batches is not None and self.batches.settled
+        if settled or (self.batches is None and self.reason is not None):
+            self._settle()
+
+    def _settle(self) -> None:
+        """From now on only some batches are looked at; losses of steps become means of passes."""
+        self.steady = True
+        if self.batches is None or self.batches.pass_length is None:
+            return
+        self._length = self.batches.pass_length
+        self._shares = self.batches.shares(self._length)
+        whole = len(self.losses) // self._length
+        rest = self.losses[whole * self._length :]
+        means = np.array(self.losses[: whole * self._length]).reshape(whole, -1) @ self._shares
+        self.losses = [float(mean) for mean in means]
+        self._sum = float(np.dot(rest, self._shares[: len(rest)]))
+        self._count = len(rest)
+        if not rest:
+            self._keep_weights()
+
+    def _resume(self) -> None:
+        self.ended = None
+        self.give_up("networks that are trained in turns are not supported")
+
+    def give_up(self, reason: str) -> None:
+        """Note why this training cannot be made again; the first reason counts."""
+        self.reason = self.reason or reason
+
+    # ---- whether gradients are cleared ----
+
+    def check_kept(self) -> None:
+        """Before `backward`, in a loop that has never cleared its gradients: whether it did now."""
+        if self.kept is not None and not self.kept.untouched():
+            self._clearing_varies()
+
+    def _note_clearing(self, cleared: bool, graph: LossGraph) -> None:
+        if self.steps == 1:
+            self.cleared = cleared
+            if not cleared:
+                self.kept = KeptGradients(graph.leaves)
+                if self._began_cleared is False:
+                    self.give_up("gradients left from before the training are not supported")
+        elif cleared != self.cleared:
+            self._clearing_varies()
+
+    def _clearing_varies(self) -> None:
+        self.cleared = self.kept = None
+        self.give_up("gradients that are cleared before some steps only are not supported")
+
+    # ---- looking at a batch ----
+
+    def _look(self, graph: LossGraph, seen: StepSeen) -> None:
+        if graph.reason is not None:
+            self.give_up(graph.reason)
+        if self.first is None:
+            self._began_cleared = seen.cleared
+            self._begin(graph)
+        elif seen.cleared is not None:
+            self._note_clearing(seen.cleared, graph)
+        self._note_error(graph.error)
+        self._next_check = self.steps + max(CHECK_LEAST, self.steps // CHECK_SHARE)
+        batch = graph.batch
+        if batch is None or self.batches is None:
+            return
+        if not self.batches.settled:
+            new_pass = self._new_pass(seen.loaders)
+            if self.steps == 0:
+                self._note_sources(graph, *batch)
+            self.batches.add(*batch, new_pass=new_pass)
+        else:
+            self.batches.check(self.steps, *batch)
+        if self.batches.reason is not None:
+            self.give_up(self.batches.reason)
+
+    def _note_error(self, error: Error | None) -> None:
+        if self.error is not None and error is not None:
+            known = common(self.error, error)
+            if known is None:
+                self.give_up("a loss that changes while training goes on is not supported")
+            else:
+                self.error = known
+
+    def _begin(self, graph: LossGraph) -> None:
+        self.first, self.error = graph, graph.error
+        self.model = graph.outermost.module if graph.outermost else None
+        if graph.error is None:
+            self.problem = graph.reason
+            return
+        exact = graph.error.target is not None
+        self.batches = Batches(targets_exact=exact)
+        if graph.layers:
+            mine = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
+            parameters = [p for each in graph.layers for p in (each.weight, each.bias)]
+            parameters = [p for p in parameters if p is not None]
+            left_out = sum(id(p) not in mine for p in parameters)
+            if left_out:
+                self.give_up(
+                    f"the optimizer was given {len(parameters) - left_out} of the "
+                    f"{len(parameters)} weights and biases of the layers, and the others stay as "
+                    "they started, which is not supported"
+                )
+            else:
+                self.start = torch_recipe.flat(graph.layers, self.starts)
+                self.latest = (0, self.start)
+                self.snapshots = [self.latest]
+            if len(graph.leaves) > len(parameters):
+                self.give_up("weights outside the chain of layers are not supported")
+
+    def _new_pass(self, loaders: tuple[Any, ...]) -> bool:
+        if self.loader is None and loaders and self.steps == 0:
+            self.loader = loaders[-1]
+        return any(_same_data(each, self.loader) for each in loaders)
+
+    def _note_sources(self, graph: LossGraph, x: Array, y: Array) -> None:
+        """Arrays that may hold the whole data in their order: a loader's, or what batches are cut of."""
+        if self.loader is not None:
+            self.sources += loader_arrays(self.loader, x, y)
+        base_x = getattr(graph.x, "_base", None) if graph.layers else None
+        target = graph.error.target if graph.error else None
+        base_y = getattr(target, "_base", None)
+        if base_x is not None and base_y is not None:
+            self.sources += shaped(base_x, base_y, x, y)
+
+    # ---- weights ----
+
+    def _keep_weights(self) -> None:
+        """Copy the weights at the end of a pass, all of them in short trainings, some in long ones."""
+        if self.start is None or self.first is None:
+            return
+        epoch = self.steps // self._length
+        due = epoch % self._every == 0
+        if not due and self._length == 1:
+            return  # every step is a whole epoch: nothing can be cut off in the middle of one
+        self.latest = (epoch, torch_recipe.flat(self.first.layers))
+        if due and self.keep_weights:
+            self.snapshots.append(self.latest)
+            if len(self.snapshots) > MOST_SNAPSHOTS:
+                self.snapshots = self.snapshots[:1] + self.snapshots[2::2]
+                self._every *= 2
+
+    def pause(self) -> None:
+        """Training seems over: keep the weights before something else changes them."""
+        if self.ended is None and self.start is not None and self.first is not None:
+            self.ended = torch_recipe.flat(self.first.layers)
+
+    # ---- the end ----
+
+    def data(self) -> DataSet | None:
+        """The data set, or None where no batch could be read."""
+        if self.batches is None or not self.batches._rows:
+            return None
+        return self.batches.result(self.steps, tuple(self.sources))
+
+    def recipe(self, data: DataSet) -> Recipe | None:
+        """Everything needed to train again; `reason` says what is missing."""
+        if self.first is None or not self.first.layers or self.start is None:
+            return None
+        if self.rule is None or self.error is None:
+            return None
+        error = self.error
+        if error.output_shape != error.target_shape:
+            self.give_up(
+                f"a loss between outputs of shape {error.output_shape} and targets of shape "
+                f"{error.target_shape}, which are spread against each other, is not supported"
+            )
+        layers, reason = torch_recipe.dense_layers(self.first, self.starts, self.drawn)
+        rule, rule_reason = self.rule
+        schedule, schedule_reason = torch_recipe.schedule_of(
+            self.rates, self.steps, data.steps, self.scheduler
+        )
+        if schedule is not None and schedule.kind == "plateau" and schedule_reason is None:
+            schedule, schedule_reason = self._plateau(schedule, data.steps)
+        stopped = stopped_by_itself(self.within, self.steps // data.steps, self.steps)
+        for each in (data.reason, rule_reason, reason, schedule_reason, stopped):
+            if each:
+                self.give_up(each)
+        clipping = dict(self.clipping)
+        optimizer = replace(
+            rule, global_clipnorm=clipping.get("norm"), clipvalue=clipping.get("value")
+        )
+        return Recipe(
+            inputs=data.x.shape[1],
+            layers=layers,
+            loss=error.loss,
+            optimizer=optimizer,
+            batch_size=data.batch_size,
+            epochs=max(1, self.steps // data.steps),
+            shuffle=data.shuffle,
+            loss_constant=error.constant,
+            loss_factor=error.factor,
+            reduction="sum" if error.reduction == "sum" else "mean",
+            drop_last=data.drop_last,
+            schedule=schedule,
+            clears_gradients=self.cleared is not False,
+        )
+
+    def _plateau(self, schedule: Schedule, length: int) -> tuple[Schedule | None, str | None]:
+        """The schedule with what it goes by, and the reason why that is not supported, if so."""
+        asked = len(self.watched.steps) if self.watched is not None else 0
+        if self.scheduler.last_epoch != asked:
+            return schedule, "a plateau scheduler that was asked before the watch"
+        if self.watched is None:
+            return None, None
+        if not self.watched.after_each_pass(length):
+            return schedule, "a plateau scheduler that is not asked once after each pass"
+        if np.allclose(self.watched.values, self.losses[: len(self.watched.values)], rtol=0.01):
+            return schedule, None
+        self.held_out = self.watched.held_out
+        if self.held_out is None:
+            return schedule, "a plateau scheduler that goes by samples or a measure not known"
+        if self.error is not None and self.error.reduction == "sum":
+            return schedule, "a plateau scheduler that goes by a sum over held-out samples"
+        return replace(schedule, monitor="held_out_loss"), None
+
+    def end(self, data: DataSet) -> tuple[Array | None, int]:
+        """The end weights and the number of whole passes they were trained for."""
+        epochs = self.steps // data.steps
+        if self.start is None or self.first is None:
+            return None, epochs
+        last = self.ended if self.ended is not None else torch_recipe.flat(self.first.layers)
+        if self.steps % data.steps == 0:
+            return last, epochs
+        if self.latest is not None and self.latest[0] == epochs:
+            return self.latest[1], epochs
+        self.give_up("a training that ends within a pass over the data is not supported")
+        return last, max(epochs, 1)
+
+
+def _same_data(first: Any, second: Any) -> bool:
+    """Whether two loaders, perhaps made anew for each pass, go through the same data."""
+    if first is second or second is None:
+        return first is second
+    if first.dataset is second.dataset:
+        return True
+    one, two = (getattr(each.dataset, "tensors", ()) for each in (first, second))
+    return len(one) > 0 and len(one) == len(two) and all(map(operator.is_, one, two))
+
+
+def loader_arrays(loader: Any, x: Array, y: Array) -> list[tuple[Array, Array]]:
+    """The whole data of a loader of tensors, shaped as its batches are."""
+    data: Any = getattr(loader, "dataset", None)
+    chosen = None
+    if type(data).__name__ == "Subset":
+        chosen, data = np.asarray(data.indices), data.dataset
+    tensors = getattr(data, "tensors", None)
+    if tensors is None or len(tensors) < 2:
+        return []
+    pair = shaped(tensors[0], tensors[1], x, y)
+    return [(a[chosen], b[chosen]) for a, b in pair] if chosen is not None else pair
+
+
+def shaped(first: Any, second: Any, x: Array, y: Array) -> list[tuple[Array, Array]]:
+    """Two tensors as tables with as many columns as x and y, rounded as they are; [] if they differ."""
+    found = []
+    for tensor, like in ((first, x), (second, y)):
+        values = to_numpy(tensor)
+        if values.size % like.shape[1] or values.ndim not in (1, 2):
+            return []
+        table = values.reshape(-1, like.shape[1])
+        if np.array_equal(like, like.astype(np.float32)):
+            table = table.astype(np.float32).astype(np.float64)
+        found.append(table)
+    return [(found[0], found[1])]

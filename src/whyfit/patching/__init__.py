@@ -1,0 +1,1 @@
+"""Changes placed in the person's own script, and runs of what comes out."""

@@ -1,0 +1,1 @@
+"""Changes placed in scripts: what they look like, and that they run."""

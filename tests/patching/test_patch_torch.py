@@ -1,0 +1,233 @@
+"""Changes of PyTorch loops: placed in scripts of several styles, applied with patch(1), read back."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.scripts import run
+from whyfit.patching.patch import patch, unified_diff
+from whyfit.records.finding import Change
+from whyfit.records.fit import Fit
+from whyfit.records.study import arm
+from whyfit.study import factors
+
+pytestmark = pytest.mark.framework
+
+STYLES = {
+    "sequential": """
+        import numpy as np
+        import torch
+        from sklearn.preprocessing import MinMaxScaler, StandardScaler
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+        sx, sy = MinMaxScaler(), MinMaxScaler()  # two scalers
+        t = np.linspace(0, 5, 48).reshape(-1, 1)
+        x = torch.tensor(sx.fit_transform(t), dtype=torch.float32)
+        y = torch.tensor(sy.fit_transform(np.sin(t)), dtype=torch.float32)
+        hidden = 4  # units
+        model = nn.Sequential(
+            nn.Linear(1, hidden),
+            nn.ReLU(),   # keep me
+            nn.Linear(hidden, 1),
+            nn.Sigmoid(),
+        )
+        # how it learns
+        opt = torch.optim.Adam(model.parameters(), lr=1e-3)
+        loader = DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True)
+        for epoch in range(5):
+            for a, b in loader:
+                loss = nn.functional.mse_loss(model(a), b)
+                opt.zero_grad()
+                loss.backward()
+                opt.step()
+    """,
+    "class": """
+        import numpy as np
+        import torch
+        import torch.nn as nn
+        import torch.nn.functional as F
+        from sklearn.preprocessing import StandardScaler
+        EPOCHS = 5
+        batch_size = 16
+        learning_rate = 1e-3
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = nn.Linear(1, 4)
+                self.last = nn.Linear(in_features=4, out_features=1)
+            def forward(self, x):
+                return self.last(F.relu(self.first(x)))  # keep me
+        def main():
+            t = np.linspace(0, 5, 48).reshape(-1, 1)
+            x = torch.from_numpy(StandardScaler().fit_transform(t)).float()
+            y = torch.from_numpy(np.sin(t)).float()
+            net = Net()
+            optimizer = torch.optim.SGD(net.parameters(), learning_rate)
+            criterion = nn.MSELoss()
+            for epoch in range(EPOCHS):
+                order = torch.randperm(len(x))
+                for i in range(0, len(x), batch_size):
+                    chosen = order[i:i + batch_size]
+                    optimizer.zero_grad()
+                    criterion(net(x[chosen]), y[chosen]).backward()
+                    optimizer.step()
+        main()
+    """,
+}
+
+CHANGES = {
+    "input range": (Change("input_range", "[-1, 1]"), lambda fit: abs(fit.x.min() + 1.0) < 1e-6),
+    "units": (Change("units", "16"), lambda fit: fit.recipe.layers[0].units == 16),
+    "activation": (
+        Change("activation", "tanh"),
+        lambda fit: fit.recipe.layers[0].activation.name == "tanh",
+    ),
+    "depth": (
+        Change("depth", "2 hidden layers"),
+        lambda fit: [each.units for each in fit.recipe.layers] == [4, 4, 1],
+    ),
+    "initializer": (
+        Change("kernel_initializer", "glorot_uniform"),
+        lambda fit: (
+            {each.kernel_initializer.name for each in fit.recipe.layers} == {"glorot_uniform"}
+        ),
+    ),
+    "biases": (
+        Change("bias_initializer", "spread"),
+        lambda fit: fit.recipe.layers[0].bias_initializer.maxval == 0.5,
+    ),
+    "output": (
+        Change("output_activation", "linear"),
+        lambda fit: fit.recipe.layers[-1].activation.name == "linear",
+    ),
+    "optimizer": (
+        Change("optimizer", "rmsprop(0.02)"),
+        lambda fit: (
+            (fit.recipe.optimizer.name, fit.recipe.optimizer.learning_rate) == ("rmsprop", 0.02)
+        ),
+    ),
+    "learning rate": (
+        Change("learning_rate", "0.02"),
+        lambda fit: fit.recipe.optimizer.learning_rate == 0.02,
+    ),
+    "epochs": (Change("epochs", "7"), lambda fit: fit.recipe.epochs == fit.epochs_done == 7),
+    "batch size": (Change("batch_size", "8"), lambda fit: fit.recipe.batch_size == 8),
+}
+
+WORDS = {
+    ("class", "depth"): "only nn.Sequential can be made deeper",
+    ("class", "output"): "by hand",
+}
+
+
+def fit_in(folder: Path, source: str) -> tuple[Fit, str]:
+    captured, program = run(folder, source)
+    assert captured.error is None, captured.error
+    return captured.fits[0], program.path
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("style", STYLES)
+def test_a_change_is_placed_and_does_what_it_says(tmp_path: Path, style: str, name: str):
+    fit, path = fit_in(tmp_path, STYLES[style])
+    source = Path(path).read_text()
+    change, holds = CHANGES[name]
+    patched = patch(source, path, fit, arm(change), (0.5,))
+    if words := WORDS.get((style, name)):
+        assert patched.source is None
+        assert words in patched.words[0]
+        return
+    assert not holds(fit)
+    assert patched.source is not None, patched.words
+    (tmp_path / "fix.diff").write_text(unified_diff(source, patched.source, "script.py"))
+    subprocess.run(["patch", "-p1", "--quiet", "--input", "fix.diff"], cwd=tmp_path, check=True)
+    again, _path = fit_in(tmp_path, (tmp_path / "script.py").read_text())
+    assert holds(again)
+    if name not in ("input range", "standardised", "biases"):  # whose data or bounds are others
+        assert factors.apply(arm(change), fit, fit.recipe) == again.recipe
+    assert again.unsupported is None
+    kept = [line.split("#")[1] for line in source.splitlines() if "#" in line]
+    assert all(comment in patched.source for comment in kept)
+
+
+def test_all_changes_at_once(tmp_path: Path):
+    fit, path = fit_in(tmp_path, STYLES["sequential"])
+    wanted = arm(*(change for change, _holds in CHANGES.values()))
+    patched = patch(Path(path).read_text(), path, fit, wanted, (0.5, 0.5))
+    assert patched.source is not None, patched.words
+    again, _path = fit_in(tmp_path, patched.source)
+    assert [each.units for each in again.recipe.layers] == [16, 16, 1]
+    assert [each.activation.name for each in again.recipe.layers] == ["tanh", "tanh", "linear"]
+
+
+def test_a_name_used_for_one_thing_is_changed_where_it_is_assigned(tmp_path: Path):
+    fit, path = fit_in(tmp_path, STYLES["class"])
+    source = Path(path).read_text()
+    for change, line in (("epochs", "EPOCHS = 9"), ("learning_rate", "learning_rate = 9")):
+        patched = patch(source, path, fit, arm(Change(change, "9")))
+        assert patched.source is not None
+        assert line in patched.source.splitlines()
+        assert len(unified_diff(source, patched.source, "x").splitlines()) < 14
+
+
+def test_shuffling_without_a_loader_is_told(tmp_path: Path):
+    source = STYLES["sequential"].replace(
+        "DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True)",
+        "[(x[at : at + 16], y[at : at + 16]) for at in range(0, 48, 16)]",
+    )
+    fit, path = fit_in(tmp_path, source)
+    patched = patch(Path(path).read_text(), path, fit, arm(Change("shuffle", "every epoch")))
+    assert patched.source is None
+    assert "randperm" in patched.words[0]
+    assert "without a DataLoader" in patched.words[0]
+
+
+def test_a_loop_that_does_not_count_is_told(tmp_path: Path):
+    source = STYLES["class"].replace(
+        "for epoch in range(EPOCHS):",
+        "epoch = 0\n            while epoch < 5:\n                epoch += 1",
+    )
+    fit, path = fit_in(tmp_path, source)
+    patched = patch(Path(path).read_text(), path, fit, arm(Change("epochs", "9")))
+    assert patched.source is None
+    assert "by hand" in patched.words[0]
+
+
+def test_depth_is_left_alone_where_layers_are_filled_one_by_one(tmp_path: Path):
+    filled = "        nn.init.zeros_(model[0].bias)\n        # how it learns\n"
+    fit, path = fit_in(tmp_path, STYLES["sequential"].replace("        # how it learns\n", filled))
+    patched = patch(Path(path).read_text(), path, fit, arm(Change("depth", "2 hidden layers")))
+    assert patched.source is None
+    assert "layer by layer" in patched.words[0]
+
+
+def test_a_rate_of_updates_by_hand_is_changed_where_it_is_named(tmp_path: Path):
+    fit, path = fit_in(
+        tmp_path,
+        """
+        import torch
+        x = torch.linspace(-1, 1, 40).reshape(-1, 1)
+        lr = 0.05
+        w, v = torch.randn(1, 4, requires_grad=True), torch.randn(4, 1, requires_grad=True)
+        for step in range(10):
+            (x.mm(w).tanh().mm(v) - x ** 2).pow(2).mean().backward()
+            with torch.no_grad():
+                for each in (w, v):
+                    each -= lr * each.grad
+                    each.grad = None
+        """,
+    )
+    source = Path(path).read_text()
+    patched = patch(source, path, fit, arm(Change("learning_rate", "0.2"), Change("epochs", "20")))
+    assert patched.source == source.replace("lr = 0.05", "lr = 0.2").replace(
+        "range(10)", "range(20)"
+    )
+    literal = source.replace("lr * each", "0.05 * each")
+    Path(path).write_text(literal)
+    for change in (Change("learning_rate", "0.2"), Change("optimizer", "adam(0.003)")):
+        patched = patch(literal, path, fit, arm(change))
+        assert patched.source is None
+        assert "updates its weights itself" in patched.words[0]
