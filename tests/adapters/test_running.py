@@ -8,9 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from whyfit.cli import main
 
 FIT = """
 import keras
@@ -35,6 +38,23 @@ def whyfit(folder: Path, *arguments: str, **options) -> subprocess.CompletedProc
         env={**os.environ, "KERAS_BACKEND": "jax"},
         **options,
     )
+
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """The command line called in this process, for what ends before a script is run."""
+    monkeypatch.chdir(tmp_path)
+
+    def answer(*arguments: str) -> subprocess.CompletedProcess[str]:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        written = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(str(ended.value)), *written)
+
+    return answer
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -137,11 +157,13 @@ BAD_CALLS = [
 @pytest.mark.parametrize(
     ("arguments", "status", "words"), BAD_CALLS, ids=lambda each: str(each)[:40]
 )
-def test_bad_calls_get_one_clear_sentence(tmp_path: Path, arguments, status: int, words: str):
+def test_bad_calls_get_one_clear_sentence(
+    tmp_path: Path, call: Call, arguments, status: int, words: str
+):
     (tmp_path / "broken.py").write_text("x = 1\ny = (\n")
     (tmp_path / "fine.py").write_text("print(1)")
     before = sorted(tmp_path.iterdir())
-    answer = whyfit(tmp_path, *arguments)
+    answer = call(*arguments)
     assert answer.returncode == status
     assert words in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -160,9 +182,9 @@ def test_bad_calls_get_one_clear_sentence(tmp_path: Path, arguments, status: int
         ("--keep", "colour", "unknown factor colour"),
     ],
 )
-def test_bad_options(tmp_path: Path, option: str, value: str, words: str):
+def test_bad_options(tmp_path: Path, call: Call, option: str, value: str, words: str):
     (tmp_path / "fine.py").write_text("print(1)")
-    answer = whyfit(tmp_path, "run", f"{option}={value}", "fine.py")
+    answer = call("run", f"{option}={value}", "fine.py")
     assert answer.returncode == 2
     assert words in answer.stderr
     assert answer.stdout == ""

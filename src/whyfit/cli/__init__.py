@@ -12,14 +12,26 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from whyfit._version import __version__
-from whyfit.cli import check, compare, fix, ledger, report, rules, run
 from whyfit.cli.streams import complain
 from whyfit.errors import ScriptSyntaxError, WhyfitError
 
-COMMANDS = (run, rules, report, compare, check, fix, ledger)
-"""Modules of commands, in the order in which help lists them; each has `add`."""
+COMMANDS = {
+    "run": "run",
+    "explain": "rules",
+    "rules": "rules",
+    "report": "report",
+    "compare": "compare",
+    "check": "check",
+    "fix": "fix",
+    "ledger": "ledger",
+}
+"""Commands in the order in which help lists them, and the module of each, which has `add`.
+
+Only the module that is asked for is imported: a page is printed at once, a study needs half a library.
+"""
 
 USAGE = 2
 
@@ -35,10 +47,11 @@ def dispatch(arguments: list[str]) -> int:
     if arguments and arguments[0].endswith(".py"):
         complain(f"did you mean: whyfit run {' '.join(arguments)}")
         return USAGE
-    options = _parser().parse_args(arguments)
+    parser = _parser(arguments)
+    options = parser.parse_args(arguments)
     options.given = arguments
     if options.command is None:
-        _parser().print_help()
+        parser.print_help()
         return USAGE
     try:
         return int(options.handler(options))
@@ -53,12 +66,14 @@ def dispatch(arguments: list[str]) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command that comes first, or of all where none does."""
     parser = argparse.ArgumentParser(
         prog="whyfit", description="Why your neural network fits like that, proven."
     )
     parser.add_argument("--version", action="version", version=f"whyfit {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    for command in COMMANDS:
-        command.add(commands)
+    asked = [COMMANDS[each] for each in arguments[:1] if each in COMMANDS]
+    for module in dict.fromkeys(asked or COMMANDS.values()):
+        import_module(f"whyfit.cli.{module}").add(commands)
     return parser

@@ -6,12 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from whyfit.errors import UsageError
-from whyfit.records.study import Arm
-from whyfit.study.asked import parse_arm
-from whyfit.study.factors import FACTOR_NAMES
-from whyfit.study.workers.places import check_name
 
 if TYPE_CHECKING:
+    from whyfit.records.study import Arm
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = object
@@ -31,6 +29,8 @@ def positive(text: str) -> float:
 
 def arm(text: str) -> Arm:
     """An arm, as `study.asked` reads it."""
+    from whyfit.study.asked import parse_arm
+
     try:
         return parse_arm(text)
     except UsageError as error:
@@ -53,6 +53,8 @@ def whole(text: str) -> int:
 
 def factors(text: str) -> tuple[str, ...]:
     """Names of factors, separated by commas."""
+    from whyfit.study.factors import FACTOR_NAMES
+
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     unknown = [name for name in names if name not in FACTOR_NAMES]
     if unknown:
@@ -64,6 +66,8 @@ def factors(text: str) -> tuple[str, ...]:
 
 def place_name(text: str) -> str:
     """A place where replicates run."""
+    from whyfit.study.workers.places import check_name
+
     try:
         return check_name(text)
     except UsageError as error:

@@ -78,8 +78,11 @@ def _rate(study: Study, changes: Arm) -> float:
 
 
 def _robust(study: Study, changes: Arm) -> Arm | None:
-    """The set with one more change that clearly lifts it to nearly always: of those that are not clearly
-    worse than the best, the cheapest. One failure more or less in 64 starts would else choose.
+    """The set with one more change that clearly lifts it to nearly always.
+
+    Of those that may succeed nearly always and are not clearly worse than the best, more of the same
+    (units, epochs) comes before a change of kind, and little before much. One failure more or less in
+    64 starts would else choose.
     """
     base = study.of(changes)
     others = [set(each.changes) for each in study.sets if each.changes != changes]
@@ -89,21 +92,24 @@ def _robust(study: Study, changes: Arm) -> Arm | None:
         if each.phase == "confirmation"
         and len(each.arm) == len(changes) + 1
         and set(changes) < set(each.arm)
-        and each.rate >= ROBUST_RATE
         and not any(other <= set(each.arm) for other in others)
         and base is not None
         and compare(each, base).deciding.low > 0.0
     ]
-    if not larger:
+    best = max(larger, key=lambda each: each.rate, default=None)
+    if best is None or best.rate < ROBUST_RATE:
         return None
-    best = max(larger, key=lambda each: each.rate)
-    as_good = [each for each in larger if compare(best, each).deciding.low <= 0.0]
+    as_good = [
+        each
+        for each in larger
+        if compare(best, each).deciding.low <= 0.0 and deciding_interval(each).high >= ROBUST_RATE
+    ]
     # Fewest extra units and epochs come first in the plan.
     place = {change: at for at, change in enumerate(study.plan.levels)}
 
-    def order(each: Outcomes) -> int:
+    def order(each: Outcomes) -> tuple[bool, int]:
         (added,) = set(each.arm) - set(changes)
-        return place.get(added, 99)
+        return added.factor not in ("units", "epochs"), place.get(added, 99)
 
     return min(as_good, key=order).arm
 
