@@ -93,7 +93,7 @@ def test_every_sentence_carries_counts(dead_start: Study):
 def test_the_same_seed_gives_the_same_study():
     x, y = sine(200)
     fit = fit_of(recipe((4,), epochs=30), x, y)
-    first, second = (study_of(fit, budget=3.0, seed=5) for _again in range(2))
+    first, second = (study_of(fit, budget=0.5, seed=5) for _again in range(2))
     assert first.causes == second.causes
     for one, other in zip(first.outcomes, second.outcomes, strict=True):
         assert one.arm == other.arm
@@ -112,7 +112,7 @@ def test_a_healthy_fit_confirms_nothing():
 def test_kept_factors_are_left_alone():
     x, y = sine(200)
     fit = fit_of(recipe((4,), epochs=60), x, y)
-    study = study_of(fit, kept=("activation", "input_range"), budget=5.0)
+    study = study_of(fit, kept=("activation", "input_range"), budget=0.5)
     touched = {change.factor for outcomes in study.outcomes for change in outcomes.arm}
     assert touched.isdisjoint({"activation", "input_range"})
     answers = {each.factor: each.answer for each in study.blamed}
@@ -139,7 +139,7 @@ def test_an_output_out_of_reach():
 def test_the_budget_is_kept_and_said():
     x, y = sine(400)
     fit = fit_of(recipe((4,), epochs=100), x, y)
-    small, large = study_of(fit, budget=0.05), study_of(fit, budget=20.0)
+    small, large = study_of(fit, budget=0.05), study_of(fit, budget=1.0)
     assert small.work["fits"] < large.work["fits"]
     assert small.notes
 
