@@ -17,10 +17,10 @@ from whyfit.adapters._adapter import Session
 from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.batch_loops import BatchLoops
 from whyfit.adapters.keras.data import is_array
-from whyfit.adapters.keras.recorder import KerasRecorder
+from whyfit.adapters.keras.fit import hand_over
+from whyfit.adapters.keras.recorder import KerasRecorder, Seen
 from whyfit.adapters.places import calling_place
 from whyfit.adapters.watching import Watch, guarded, seed_wrapper
-from whyfit.records.fit import Place
 from whyfit.syntax import decays
 
 
@@ -31,14 +31,10 @@ class KerasAdapter:
 
     def __init__(self) -> None:
         self._watch = Watch()
-        self.created: dict[int, Place] = {}
-        self.compiled: dict[int, Place] = {}
-        self.ignored_decays: dict[int, float | None] = {}
+        self._seen = Seen()
         self._inside_fit = 0
         self._fitting: Any = None
         self._active = False
-        self.last: dict[int, KerasRecorder] = {}
-        self.number: dict[int, int] = {}
         self._loops: BatchLoops | None = None
 
     def install(self, session: Session) -> None:
@@ -61,7 +57,7 @@ class KerasAdapter:
             )
             self._watch.wrap(keras.Model, "compile", self._on_compile(session))
             self._watch.wrap(keras.Model, "fit", self._on_fit(session))
-            self._loops = BatchLoops(session, self)
+            self._loops = BatchLoops(session, self._seen)
             self._watch.wrap(keras.Model, "train_on_batch", self._on_train_on_batch)
             for name in ("predict", "evaluate"):
                 self._watch.wrap(keras.Model, name, self._on_asked(session))
@@ -82,11 +78,11 @@ class KerasAdapter:
         def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             def note() -> None:
                 if place := calling_place():
-                    self.created[id(instance)] = place
+                    self._seen.created[id(instance)] = place
                     if kwargs.get("decay"):
                         session.remarks.append(decays.remark(kwargs["decay"], place))
                 # An earlier optimizer may have had the same id.
-                self.ignored_decays[id(instance)] = decays.number_of(kwargs.get("decay"))
+                self._seen.ignored_decays[id(instance)] = decays.number_of(kwargs.get("decay"))
 
             guarded(session, "watching a layer", note)
             return wrapped(*args, **kwargs)
@@ -97,7 +93,7 @@ class KerasAdapter:
         def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             def note() -> None:
                 if place := calling_place():
-                    self.compiled[id(instance)] = place
+                    self._seen.compiled[id(instance)] = place
 
             guarded(session, "watching compile", note)
             return wrapped(*args, **kwargs)
@@ -132,7 +128,7 @@ class KerasAdapter:
     def _on_asked(self, session: Session) -> Any:
         def wrapper(wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:
             def note() -> None:
-                number = self.number.get(id(model))
+                number = self._seen.number.get(id(model))
                 loop = self._loops.of(model) if self._loops is not None else None
                 x = args[0] if args else kwargs.get("x")
                 known = number is not None or loop is not None
@@ -161,11 +157,12 @@ class KerasAdapter:
         given = arguments.arguments
         if self._loops is not None:
             self._loops.end(model)
-        recorder = KerasRecorder(session, self, model, given, calling_place())
+        recorder = KerasRecorder(session, self._seen, model, given, calling_place())
         guarded(session, "capturing the data", recorder.take_data)
         if session.substitute is not None:
             done = recorder.train_fast(session.substitute)
             if done is not None:
+                guarded(session, "recording the fit", lambda: hand_over(recorder))
                 return done
         callbacks = given.get("callbacks")
         if recorder.ready and not hasattr(callbacks, "callbacks"):  # a CallbackList is the person's
@@ -180,7 +177,7 @@ class KerasAdapter:
             return result
         finally:
             recorder.warnings = tuple(str(each.message) for each in seen)
-            guarded(session, "recording the fit", recorder.finish)
+            guarded(session, "recording the fit", lambda: hand_over(recorder))
 
 
 def choose_backend() -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +13,12 @@ from whyfit.adapters.keras import rates as keras_rates
 from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.data import Taken, weights_of_classes
 from whyfit.adapters.keras.feed import Feed
-from whyfit.adapters.keras.recorder import KerasRecorder, Recorded
+from whyfit.adapters.keras.fit import hand_over
+from whyfit.adapters.keras.recorder import KerasRecorder, Recorded, Seen
 from whyfit.adapters.places import calling_place
 from whyfit.adapters.watching import guarded
 from whyfit.records.fit import Place
 from whyfit.records.network import Array
-
-if TYPE_CHECKING:
-    from whyfit.adapters.keras.adapter import KerasAdapter
 
 MOST_SNAPSHOTS = 512
 """Where more weights than this are kept, every second one is given up, and so on."""
@@ -32,8 +30,8 @@ STEP = "step"
 class BatchLoops:
     """All trainings by `train_on_batch`, one a model."""
 
-    def __init__(self, session: Session, adapter: KerasAdapter) -> None:
-        self._session, self._adapter = session, adapter
+    def __init__(self, session: Session, seen: Seen) -> None:
+        self._session, self._seen = session, seen
         self._loops: dict[int, BatchLoop] = {}
         self._latest: BatchLoop | None = None
 
@@ -46,7 +44,7 @@ class BatchLoops:
         """Watch one call of `train_on_batch`."""
         loop = self.of(model)
         if loop is None:
-            loop = BatchLoop(self._session, self._adapter, model, calling_place())
+            loop = BatchLoop(self._session, self._seen, model, calling_place())
             self._loops[id(model)] = loop
         guarded(self._session, "reading a batch", lambda: loop.before(_named(args, kwargs)))
         result = wrapped(*args, **kwargs)
@@ -84,7 +82,7 @@ class BatchLoop:
     """One training by `train_on_batch`, from its first call to the last."""
 
     session: Session
-    adapter: KerasAdapter
+    seen: Seen
     model: Any
     place: Place | None
     feed: Feed = field(default_factory=Feed)
@@ -95,7 +93,7 @@ class BatchLoop:
 
     def __post_init__(self) -> None:
         given = {"epochs": 1, "shuffle": True, "x": None, "y": None}
-        self.recorder = KerasRecorder(self.session, self.adapter, self.model, given, self.place)
+        self.recorder = KerasRecorder(self.session, self.seen, self.model, given, self.place)
         self.recorder.feed, self.recorder.role = self.feed, STEP
 
     def give_up(self, reason: str) -> None:
@@ -158,8 +156,8 @@ class BatchLoop:
         recorder = self.recorder
         if self.feed.known:
             self._count_passes()
-        recorder.finish()
-        number = self.adapter.number.get(id(self.model))
+        hand_over(recorder)
+        number = self.seen.number.get(id(self.model))
         if number is not None:
             self.session.asked += [(number, values) for values in self.asked]
 

@@ -13,8 +13,8 @@ from types import FrameType
 from typing import Any
 
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.keras.adapter import KerasAdapter
-from whyfit.adapters.keras.recorder import KerasRecorder
+from whyfit.adapters.keras.fit import hand_over
+from whyfit.adapters.keras.recorder import KerasRecorder, Seen
 from whyfit.adapters.places import calling_place
 from whyfit.adapters.watching import guarded
 
@@ -34,7 +34,7 @@ class CallbackCapture:
             self._session.problems.append("the call of fit was not found on the stack")
             return
         self._recorder = recorder = KerasRecorder(
-            self._session, KerasAdapter(), self._model, given, calling_place()
+            self._session, Seen(), self._model, given, calling_place()
         )
         guarded(self._session, "capturing the data", recorder.take_data)
         if recorder.ready:
@@ -51,7 +51,7 @@ class CallbackCapture:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.complete = complete
-            guarded(self._session, "recording the fit", recorder.finish)
+            guarded(self._session, "recording the fit", lambda: hand_over(recorder))
 
 
 def call_of_fit(model: Any) -> dict[str, Any] | None:

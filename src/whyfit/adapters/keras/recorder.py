@@ -1,10 +1,10 @@
-"""One call of Keras's `fit`, recorded: the data, the recipe, the weights on the way, and the end."""
+"""One call of Keras's `fit`, recorded: the data, the recipe, the weights on the way."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,26 +12,18 @@ from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.keras import graph as keras_graph
 from whyfit.adapters.keras import rates as keras_rates
 from whyfit.adapters.keras import recipe as keras_recipe
-from whyfit.adapters.keras.continued import joined, one_training
 from whyfit.adapters.keras.data import Taken, held_out_of, is_data_set, taken
 from whyfit.adapters.keras.fast import history_of, metrics_of, unflat
 from whyfit.adapters.keras.feed import Feed, Tap
-from whyfit.adapters.scalers import same_scaler, scaler_of
 from whyfit.adapters.watching import guarded
 from whyfit.adapters.weights import same_weights
 from whyfit.errors import Unsupported
-from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
+from whyfit.records.fit import HeldOut, Place
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
-if TYPE_CHECKING:
-    from whyfit.adapters.keras.adapter import KerasAdapter
-
 MOST_SNAPSHOT_BYTES = 64e6
 """Memory for weights per epoch; a larger network is recorded at fewer epochs."""
-
-SEEDING_WEIGHTS = ("random.seed", "keras.utils.set_random_seed")
-"""Calls that reach unseeded initializers (keras/src/random/seed_generator.py, make_default_seed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +34,28 @@ class Recorded:
     weights: Array
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a script's objects, by their `id`.
+
+    `created`: where a layer, an optimizer or a callback was made; `compiled`: where a model was;
+    `ignored_decays`: the `decay` an optimizer was made with; `last`: the last training of a model, and
+    `number` that of its fit.
+    """
+
+    created: dict[int, Place] = field(default_factory=dict)
+    compiled: dict[int, Place] = field(default_factory=dict)
+    ignored_decays: dict[int, float | None] = field(default_factory=dict)
+    last: dict[int, KerasRecorder] = field(default_factory=dict)
+    number: dict[int, int] = field(default_factory=dict)
+
+
 @dataclass
 class KerasRecorder:
-    """Records one call of `fit`, from the arguments to the end weights."""
+    """Records one call of `fit`, from its arguments to the last epoch."""
 
     session: Session
-    adapter: KerasAdapter
+    seen: Seen
     model: Any
     given: dict[str, Any]
     place: Place | None
@@ -141,13 +149,13 @@ class KerasRecorder:
 
     def _known_network(self) -> Any:
         """The model as a graph, made once for all its fits."""
-        last = self.adapter.last.get(id(self.model))
+        last = self.seen.last.get(id(self.model))
         if last is not None and last.model is self.model and last.network is not None:
             return last.network
         return keras_graph.network_of(self.model, self.data.x.shape[1])
 
     def _recipe(self) -> Recipe:
-        if int(np.asarray(self.model.optimizer.iterations)) > 0 and self._continued() is None:
+        if int(np.asarray(self.model.optimizer.iterations)) > 0 and self.continued() is None:
             self.reason = "a model that was trained before this fit is not supported"
         if self.given.get("shuffle") not in (True, False):
             self.reason = f"shuffle={self.given.get('shuffle')!r} is not supported"
@@ -176,11 +184,11 @@ class KerasRecorder:
                 self.reason = self.reason or str(unsupported)
         return recipe
 
-    def _continued(self) -> KerasRecorder | None:
+    def continued(self) -> KerasRecorder | None:
         """The recorder of an earlier fit that this one simply goes on with."""
         if self.feed is not None:
             return None
-        last = self.adapter.last.get(id(self.model))
+        last = self.seen.last.get(id(self.model))
         if last is None or last.recipe is None or last.model is not self.model:
             return None
         same = (
@@ -294,7 +302,7 @@ class KerasRecorder:
         self.complete = True
         self.history = {"loss": [float(value) for value in trained.losses]}
         if len(trained.snapshots) == self.epochs_done:
-            names = self._metric_names()
+            names = self.metric_names()
             self.history |= metrics_of(recipe, self.data, trained.snapshots, names)
         self.engine_trained = True
         line = self.place.line if self.place else "?"
@@ -302,39 +310,30 @@ class KerasRecorder:
             f"--fast: the engine trained {self.epochs_done} epochs in "
             f"{time.monotonic() - began:.2f} s in place of Keras (line {line})"
         )
-        self.finish()
         return history_of(self.model, recipe, self.history)
 
-    def _metric_names(self) -> list[str]:
+    def metric_names(self) -> list[str]:
+        """Names of the metrics that the model was compiled with."""
         compiled = self.model._compile_metrics
         metrics = getattr(compiled, "_user_metrics", None) or []
         return [metric for metric in metrics if isinstance(metric, str)]
 
     # ---- after training ----
 
-    def finish(self) -> None:
-        """Hand the fit over, complete or as far as it came."""
+    def finish(self) -> bool:
+        """Bring what was recorded to an end; whether there is a fit to hand over."""
         if self.tap is not None:
             self.tap.close()
         self._take_feed()
         if not self.ready:
             if self.reason:
                 self.session.problems.append(f"a call of fit was not captured: {self.reason}")
-            return
+            return False
         if self.start is None and self.reason is None:
             self.reason = "training ended before its first step"
         self._cut_to_last_epoch()
         self._with_rates()
-        continued = self._continued()
-        if continued is not None and not one_training(continued.recipe, self.recipe):
-            continued = None
-            self.reason = self.reason or "a model that was trained before this fit is not supported"
-        fit = self._fit()
-        if continued is not None:
-            fit = joined(self.session.fits.pop(), fit)
-        self.session.fits.append(fit)
-        self.adapter.last[id(self.model)] = self
-        self.adapter.number[id(self.model)] = len(self.session.fits) - 1
+        return True
 
     def _cut_to_last_epoch(self) -> None:
         """Where training was cut off, the last whole epoch is the end: in the middle of one the
@@ -345,118 +344,3 @@ class KerasRecorder:
             self.history = {
                 name: values[: self.epochs_done] for name, values in self.history.items()
             }
-
-    def _fit(self) -> Fit:
-        import keras
-
-        recipe = self.recipe
-        end = start = None
-        predictions = None
-        if recipe is not None and self.start is not None:
-            start = recipe.network(self.start)
-            end = recipe.network(self._end_weights())
-            predictions = end(self.data.x)
-        elif self.epochs_done:
-            predictions = self._model_predictions()
-        scaled_x = scaler_of(self.session, np.asarray(self.given["x"]), "input_scaler")
-        scaled_y = scaler_of(self.session, np.asarray(self.given["y"]), "target_scaler")
-        calls = list(self._calls())
-        shared = same_scaler(self.session, self.given["x"], self.given["y"])
-        for scaled in (scaled_x, scaled_y):
-            if scaled is not None and scaled[1] is not None and not shared:
-                calls.append(scaled[1])
-        return Fit(
-            framework="keras",
-            place=self.place or Place("<unknown>", 0),
-            x=self.data.x,
-            y=self.data.y,
-            x_shape=self.data.x_shape,
-            y_shape=self.data.y_shape,
-            recipe=recipe,
-            unsupported=self.reason,
-            start=start,
-            end=end,
-            predictions=predictions,
-            weight_history=(
-                WeightHistory(
-                    np.array([each.epoch for each in self.recorded]),
-                    np.array([each.weights for each in self.recorded]),
-                )
-                if recipe is not None and len(self.recorded) > 1
-                else None
-            ),
-            history={name: tuple(values) for name, values in self.history.items()},
-            epochs_done=self.epochs_done,
-            calls=tuple(calls),
-            input_scaler=scaled_x[0] if scaled_x else None,
-            target_scaler=scaled_y[0] if scaled_y else None,
-            seeds=tuple(self.session.seeds),
-            seeds_weights=self._seeds_weights(),
-            warnings=self.warnings,
-            summary=_summary(self.model),
-            output_shape=self.output_shape,
-            engine_trained=self.engine_trained,
-            environment={
-                "keras": str(keras.__version__),
-                "backend": str(keras.backend.backend()),
-            },
-            metrics=tuple(self._metric_names()),
-            scaler_shared=shared,
-            held_out=self.held_out,
-            sample_weight=self.data.weight,
-            ignored_decay=self.adapter.ignored_decays.get(
-                id(getattr(self.model, "optimizer", None))
-            ),
-        )
-
-    def _end_weights(self) -> Array:
-        if self.latest is not None and not self.complete:
-            return self.latest.weights
-        return keras_recipe.flat(self.network.get_weights())
-
-    def _model_predictions(self) -> Array | None:
-        try:
-            given = np.asarray(self.given["x"])[: len(self.data.x)]
-            output = np.asarray(self.model.predict(given, verbose=0), dtype=np.float64)
-        except Exception:  # a network of the person's own making may not predict what it trained on
-            return None
-        output = output.reshape(len(output), -1)
-        return output if output.shape == self.data.y.shape else None
-
-    def _seeds_weights(self) -> bool:
-        if any(call.function in SEEDING_WEIGHTS for call in self.session.seeds):
-            return True
-        try:
-            return self.network is not None and keras_recipe.seeds_own_weights(self.network)
-        except Unsupported:
-            return False
-
-    def _calls(self) -> list[Call]:
-        created, compiled = self.adapter.created, self.adapter.compiled
-        calls = [Call(self.role, self.place)] if self.place else []
-        if self.tap is not None and self.place:
-            calls.append(Call("data_set", self.place))
-        if place := compiled.get(id(self.model)):
-            calls.append(Call("compile", place))
-        if place := created.get(id(getattr(self.model, "optimizer", None))):
-            calls.append(Call("optimizer", place))
-        if place := created.get(id(self.steering())):
-            calls.append(Call("scheduler", place))
-        if self.network is None:
-            return calls
-        try:
-            chain = keras_recipe.dense_chain(self.network)
-        except Unsupported:
-            return calls
-        for index, (dense, following) in enumerate(chain):
-            if place := created.get(id(dense)):
-                calls.append(Call("layer", place, index))
-            for layer in following:
-                if place := created.get(id(layer)):
-                    calls.append(Call("activation", place, index))
-        return calls
-
-
-def _summary(model: Any) -> str:
-    """The model in one line, such as 1-4-1 relu, or the kinds of its layers."""
-    return ", ".join(type(layer).__name__ for layer in model.layers)
