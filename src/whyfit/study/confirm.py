@@ -80,9 +80,9 @@ def _rate(study: Study, changes: Arm) -> float:
 def _robust(study: Study, changes: Arm) -> Arm | None:
     """The set with one more change that clearly lifts it to nearly always.
 
-    Of those that may succeed nearly always and are not clearly worse than the best, more of the same
-    (units, epochs) comes before a change of kind, and little before much. One failure more or less in
-    64 starts would else choose.
+    Of those that may succeed nearly always and are not surely worse than the best by what that leaves
+    open, more of the same (units, epochs) comes before a change of kind, and little before much. One
+    failure more or less in 64 starts would else choose.
     """
     base = study.of(changes)
     others = [set(each.changes) for each in study.sets if each.changes != changes]
@@ -102,7 +102,8 @@ def _robust(study: Study, changes: Arm) -> Arm | None:
     as_good = [
         each
         for each in larger
-        if compare(best, each).deciding.low <= 0.0 and deciding_interval(each).high >= ROBUST_RATE
+        if compare(best, each).deciding.low <= 1.0 - ROBUST_RATE
+        and deciding_interval(each).high >= ROBUST_RATE
     ]
     # Fewest extra units and epochs come first in the plan.
     place = {change: at for at, change in enumerate(study.plan.levels)}
