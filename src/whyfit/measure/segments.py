@@ -203,20 +203,17 @@ def _error_free_bins(
     bins b .. end.
     """
     count = len(edges) - 1
+    # errors[c, b] is that of one line through bins b .. c - 1.
     errors = np.stack([points.error(edges[: count + 1], edge) for edge in edges])
+    errors[np.triu_indices(count + 1, 1)] = np.inf
     before = np.full((most_breaks + 1, count + 1), np.inf)
     after = np.full((most_breaks + 1, count + 1), np.inf)
     before[0] = errors[:, 0]
     after[0] = errors[count, :]
     for k in range(1, most_breaks + 1):
-        for b in range(count + 1):
-            # A piece ends before bin c - 1, that bin holds the break, the next piece starts at c.
-            starts = np.arange(1, b + 1)
-            if len(starts):
-                before[k, b] = np.min(before[k - 1, starts - 1] + errors[b, starts])
-            ends = np.arange(b, count)
-            if len(ends):
-                after[k, b] = np.min(errors[ends, b] + after[k - 1, ends + 1])
+        # A piece ends before bin c - 1, that bin holds the break, the next piece starts at c.
+        before[k] = np.min(before[k - 1, :-1] + errors[:, 1:], axis=1)
+        after[k] = np.min(errors[:-1, :] + after[k - 1, 1:, None], axis=0)
     return before, after
 
 
