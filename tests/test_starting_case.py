@@ -33,9 +33,9 @@ def run(folder: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory):
-    """The real thing, but that the engine trains the script as it is: Keras confirms, once."""
+    """The real thing: Keras trains and the engine studies. Keras confirms in a test of its own below."""
     folder = tmp_path_factory.mktemp("whole")
-    answer, report = run(folder, "--fast", "--seed", "1", "--confirm", "1")
+    answer, report = run(folder, "--seed", "1", "--confirm", "0")
     return folder, answer, report["fits"][0]
 
 
@@ -54,7 +54,7 @@ def cause(fit: dict, slug: str) -> dict:
 
 def test_the_fit_is_the_one_that_was_posted(whole):
     _folder, answer, fit = whole
-    assert "the engine trained 500 epochs" in answer.stderr
+    assert "Epoch 500/500" in answer.stdout
     assert fit["line"] == 28
     assert fit["replay"]["status"] == "reproduced"
     assert 0.27 < fit["unexplained_variance"] < 0.40
@@ -115,12 +115,10 @@ def test_no_initializer_alone_mends_it(whole):
             assert each["success_rate"] < 0.2
 
 
-def test_the_smallest_fix_is_verified_and_the_relu_fix_offered(whole):
+def test_the_smallest_fix_and_the_relu_fix_are_offered(whole):
     _folder, _answer, fit = whole
     first = fit["fixes"][0]
     assert [change["factor"] for change in first["changes"]] == ["activation"]
-    assert first["status"] == "verified"
-    assert first["framework_runs"]["runs"] == first["framework_runs"]["successes"] == 1
     relu = [
         fix
         for fix in fit["fixes"]
@@ -163,9 +161,9 @@ def test_the_same_seed_gives_the_same_report(tmp_path: Path):
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        _answer, report = run(folder, "--fast", "--budget", "4", "--confirm", "0", "--seed", "2")
+        _answer, report = run(folder, "--fast", "--budget", "1", "--confirm", "0", "--seed", "2")
         del report["seconds"]
-        expected = "whyfit run --strict --fast --budget 4 --confirm 0 --seed 2 sine_relu.py"
+        expected = "whyfit run --strict --fast --budget 1 --confirm 0 --seed 2 sine_relu.py"
         assert report["command"] == expected
         assert len(report["figures"]) == 1
         reports.append(report)

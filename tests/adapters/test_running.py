@@ -45,7 +45,7 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """The command line called in this process, for what ends before a script is run."""
+    """The command line called in this process: a process of its own would import for seconds."""
     monkeypatch.chdir(tmp_path)
 
     def answer(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -121,9 +121,9 @@ def test_a_module_runs_as_with_m(tmp_path: Path):
         ("1 / 0", 1),
     ],
 )
-def test_exit_status_and_traceback(tmp_path: Path, source: str, status: int):
+def test_exit_status_and_traceback(tmp_path: Path, call: Call, source: str, status: int):
     (tmp_path / "script.py").write_text(source + "\n")
-    ours, plain = whyfit(tmp_path, "run", "script.py"), python(tmp_path, "script.py")
+    ours, plain = call("run", "script.py"), python(tmp_path, "script.py")
     assert ours.returncode == plain.returncode == status
     theirs = [line for line in ours.stderr.splitlines() if not line.startswith("whyfit:")]
     # Python names the file as it was given, we by its whole path.
@@ -131,9 +131,9 @@ def test_exit_status_and_traceback(tmp_path: Path, source: str, status: int):
     assert shown == plain.stderr.strip().replace(str(tmp_path) + "/", "")
 
 
-def test_a_script_without_a_fit_gets_one_sentence(tmp_path: Path):
+def test_a_script_without_a_fit_gets_one_sentence(tmp_path: Path, call: Call):
     (tmp_path / "script.py").write_text("print('hello')")
-    answer = whyfit(tmp_path, "run", "script.py")
+    answer = call("run", "script.py")
     assert answer.stdout == "hello\n"
     assert len(own_words(answer)) == 1
     assert "no fit" in own_words(answer)[0]
@@ -217,9 +217,9 @@ BAD_DATA = [
 
 @pytest.mark.framework
 @pytest.mark.parametrize(("lines", "status", "words"), BAD_DATA, ids=range(len(BAD_DATA)))
-def test_bad_data(tmp_path: Path, lines: str, status: int | None, words: str | None):
+def test_bad_data(tmp_path: Path, call: Call, lines: str, status: int | None, words: str | None):
     (tmp_path / "script.py").write_text(FIT + lines + "\n")
-    answer = whyfit(tmp_path, "run", "--no-study", "script.py")
+    answer = call("run", "--no-study", "script.py")
     if status is not None:
         assert answer.returncode == status
     if words is not None:
