@@ -11,10 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
-# One process more than cores, since some tests wait for a framework's single thread; a file's tests
-# share what they have trained.
+# A file's tests share what they have trained.
 SIDE_BY_SIDE = (
-    f"--numprocesses={min(4, (os.cpu_count() or 1) + 1)}",
+    "--numprocesses=auto",
+    "--maxprocesses=4",
     "--dist=loadfile",
     "--no-loadscope-reorder",
 )
