@@ -30,7 +30,7 @@ COMMANDS = {
 }
 """Commands in the order in which help lists them, and the module of each, which has `add`.
 
-Only the module that is asked for is imported: a page is printed at once, a study needs half a library.
+Only the module that is asked for is imported: a rule's page needs none of a study's libraries.
 """
 
 USAGE = 2

@@ -45,7 +45,7 @@ def rank(study: Study, fit: Fit, recipe: Recipe) -> tuple[Arm, ...]:
     The recommended set has the fewest changes, then the most that remove an observed fault, then the
     highest rate; of equals the one that makes training shorter, then the one the plan has first.
     After it comes the best set of each other combination of factors, and for a set that often fails
-    its best extension by one change, where that succeeds nearly always.
+    one more change that lifts it to nearly always (see `_robust`).
     """
     speaking = [each.changes for each in study.sets if each.speaks]
     # Not every framework can do all that the engine can; that is shown only for want of better.

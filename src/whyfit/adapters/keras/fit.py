@@ -148,5 +148,5 @@ def _calls(recorder: KerasRecorder) -> list[Call]:
 
 
 def _summary(model: Any) -> str:
-    """The model in one line, such as 1-4-1 relu, or the kinds of its layers."""
+    """The kinds of the model's layers, in one line."""
     return ", ".join(type(layer).__name__ for layer in model.layers)

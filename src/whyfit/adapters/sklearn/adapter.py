@@ -9,11 +9,10 @@ import wrapt
 
 from whyfit.adapters._adapter import ScaledArray, Session
 from whyfit.adapters.places import called_directly, calling_place
-from whyfit.adapters.scalers import digests, sorted_columns, with_scalers
+from whyfit.adapters.scalers import digests, sorted_columns
 from whyfit.adapters.sklearn.fit import RegressorWatch
 from whyfit.adapters.watching import Watch, Wrapper, guarded
-from whyfit.records.fit import Call, Place, Scaler
-from whyfit.records.network import Array
+from whyfit.records.fit import Place
 
 SCALERS = ("MinMaxScaler", "StandardScaler", "MaxAbsScaler", "RobustScaler")
 
@@ -97,14 +96,6 @@ class SklearnAdapter:
         """Where an estimator was made, or None if that was not seen."""
         known = self._created.get(id(estimator))
         return known[1] if known is not None and known[0]() is estimator else None
-
-    def with_scalers(
-        self, session: Session, calls: list[Call], x: Array, y: Array
-    ) -> tuple[list[Call], tuple[Scaler | None, Scaler | None], bool]:
-        """The calls with those of the scalers that made x and y, those scalers, and whether one object
-        made both.
-        """
-        return with_scalers(session, calls, x, y)
 
     def _on_transform(self, session: Session) -> Any:
         def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:

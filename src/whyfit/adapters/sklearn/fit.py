@@ -20,6 +20,7 @@ import numpy as np
 from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.batches import Batches
 from whyfit.adapters.places import calling_place
+from whyfit.adapters.scalers import with_scalers
 from whyfit.adapters.sklearn import recipe as sklearn_recipe
 from whyfit.adapters.watching import Watch, guarded, mixed_seed
 from whyfit.adapters.weights import (
@@ -382,7 +383,7 @@ class Training:
         calls = [Call("fit", self.place)] if self.place else []
         if place := self.adapter.created(self.model):
             calls.append(Call("regressor", place))
-        return self.adapter.with_scalers(self.session, calls, self.x, self.y)
+        return with_scalers(self.session, calls, self.x, self.y)
 
 
 def gone_on(first: Fit, second: Fit) -> Fit:

@@ -21,10 +21,6 @@ from whyfit.records.network import Array
 ROUNDING = 4.0
 """Units in the last place allowed to an update, which is a rounded product and a rounded difference."""
 
-CHECK_EVERY = 7
-"""Every so many steps one weight's update is compared with the known rate, where the loss is not taken
-apart: that costs a twentieth of a small step. Prime, so that no period of the loop hides."""
-
 MOST_UNMOVED = 5
 """Networks whose weights never moved after `backward` before watching for such loops ends."""
 
@@ -121,7 +117,6 @@ class HandWatch:
         self._rates = Rates()
         self._leaves: set[int] = set()
         self._sampled: Any = None
-        self._checked = False
         self._weight = self._slope = 0.0
         self._precision = 0.0
         self._unmoved = 0
@@ -169,23 +164,20 @@ class HandWatch:
             recorder.before_first(trained=False)
         self._backwards += 1
         self._waiting = True
-        self._checked = self._graph is None and recorder.steps % CHECK_EVERY == 0
-        if self._checked:
-            self._weight = _first(self._sampled)
-        elif self._graph is not None:
+        if self._graph is not None:
             gradients = [each.grad for each in self._hand.parameters]
             self._cleared = not any(each is not None and bool(each.any()) for each in gradients)
             self._before = _flat(self._hand.parameters)
         return True
 
     def after_backward(self) -> None:
-        """Note the gradients of a step that is looked at, of some others that of one weight alone."""
+        """Note the gradients of a step that is looked at, of another that of one weight alone."""
         if self._recorder is not None and self._recorder.kept is not None:
             self._recorder.kept.note()  # here, since nobody says when the step is made
-        if self._checked:
+        if self._graph is None:
             slope = self._sampled.grad
             self._slope = 0.0 if slope is None else _first(slope)
-        elif self._graph is not None:
+        else:
             self._gradient = np.concatenate(
                 [
                     np.zeros(each.numel()) if each.grad is None else to_numpy(each.grad).ravel()
@@ -209,10 +201,10 @@ class HandWatch:
         self._waiting = False
         if self._graph is None:
             self._backwards = 0
-            if self._checked:
-                self._check_one(recorder)
+            self._check_one(recorder)
             recorder.after_usual(self._loss)
             return
+        self._weight = _first(self._sampled)
         seen = rates_of(self._before, _flat(self._hand.parameters), self._gradient, self._precision)
         if seen is None:
             return  # a loss whose gradients no step has used yet
@@ -236,8 +228,9 @@ class HandWatch:
         self._backwards = 0
 
     def _check_one(self, recorder: TorchRecorder) -> None:
-        """Whether a weight has moved by the rate known."""
+        """Whether a weight has moved by the rate known: cheap enough for every step."""
         before, now, moved = self._weight, _first(self._sampled), recorder.rate * self._slope
+        self._weight = now
         off = abs(before - now - moved)
         if off > ROUNDING * self._precision * (abs(before) + abs(now) + abs(moved)) + 1e-30:
             recorder.give_up("a learning rate that the script changes by hand is not supported")

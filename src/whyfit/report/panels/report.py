@@ -73,11 +73,7 @@ def make_report(diagnosis: Diagnosis, shown: Callable[[str], str]) -> Report:
         diagnosis.status,
         diagnosis.error,
         dict(diagnosis.environment),
-        tuple(
-            replace(fit_panel(each), file=None if file == script else file)
-            for each in diagnosis.fits
-            for file in (shown(each.evidence.fit.place.file),)
-        ),
+        tuple(fit_panel(each, shown, script) for each in diagnosis.fits),
         (*diagnosis.notes, *notes),
         {name: round(value, 2) for name, value in diagnosis.seconds.items()},
         diagnosis.command,
@@ -101,13 +97,15 @@ def _figures(diagnosis: Diagnosis) -> tuple[tuple[FigurePanel, ...], tuple[str, 
     return tuple(kept), notes
 
 
-def fit_panel(said: FitDiagnosis) -> FitPanel:
-    """All of one fit's report."""
+def fit_panel(said: FitDiagnosis, shown: Callable[[str], str], script: str) -> FitPanel:
+    """All of one fit's report, in that of a `script` whose files are named as `shown` does."""
     measured, fit, study = said.evidence, said.evidence.fit, said.study
+    file = shown(fit.place.file)
     index = arms.ArmIndex(fit, study)
     panel = FitPanel(
         framework=fit.framework,
         line=fit.place.line,
+        file=None if file == script else file,
         verdict=said.verdict,
         headline=headline.headline(said),
         fix_sentence=headline.fix_sentence(said),

@@ -58,13 +58,13 @@ def fit_table(report: Report) -> FitTable | None:
         return None
     cells = [_settings(panel) for panel in fits]
     names = [name for name, _read in COLUMNS if len({each.get(name, "–") for each in cells}) > 1]
-    places = len({panel.line for panel in fits}) > 1
+    places = len({_place(panel) for panel in fits}) > 1
     head = ("fit", *(["line"] if places else []), "network", *names, "unexplained")
     kept = _kept(fits)
     rows = tuple(
         (
             str(at + 1),
-            *([str(fits[at].line)] if places else []),
+            *([_place(fits[at])] if places else []),
             fits[at].network.summary,
             *(cells[at].get(name, "–") for name in names),
             _left(fits[at]),
@@ -72,6 +72,11 @@ def fit_table(report: Report) -> FitTable | None:
         for at in kept
     )
     return FitTable(head, rows, tuple(kept), _worst(fits), len(fits) - len(kept))
+
+
+def _place(panel: FitPanel) -> str:
+    """The line of a fit, with the file where that is not the script."""
+    return f"{panel.file}:{panel.line}" if panel.file else str(panel.line)
 
 
 def _settings(panel: FitPanel) -> dict[str, str]:
