@@ -26,7 +26,7 @@ from whyfit.records.fit import Fit
 from whyfit.report import panels, text
 from whyfit.study.run import Progress
 from whyfit.study.workers import chunk, version
-from whyfit.study.workers.block import Block, Data
+from whyfit.study.workers.block import Block, Data, train_block
 from whyfit.study.workers.chunk import Chunk, Done, cut, train_chunk
 from whyfit.study.workers.crew import Hired
 from whyfit.study.workers.places import check_name, place_named
@@ -371,6 +371,30 @@ def test_all_workers_killed_and_others_added(dask, cluster: Cluster, fit: Fit, i
     act = When(200, kill_and_add)
     assert result(diagnosed(fit, executor=dask, report=act)) == inline
     assert act.done
+
+
+def test_tasks_that_the_scheduler_forgot_are_sent_again(dask, fit: Fit):
+    """As it may be where all workers die while a result is fetched: the client is told nothing."""
+
+    def forget(client: str, dask_scheduler=None) -> int:
+        known = [key for key in dask_scheduler.tasks if str(key).startswith("train_chunk-")]
+        dask_scheduler.client_releases_keys(keys=known, client=client)
+        return len(known)
+
+    data, client = Data.of_fit(fit), dask.client
+    blocks = [Block(replace(fit.recipe, epochs=5000), 1, 16 * at) for at in range(12)]
+    forgotten: list[int] = []
+
+    def arrived(_fresh: dict[int, np.ndarray]) -> None:
+        if not forgotten:
+            forgotten.append(client.run_on_scheduler(forget, client.id))
+
+    crew = dask.crew(data)
+    found = train(crew, blocks, arrived)
+    crew.close()
+    assert forgotten[0] > 0
+    here = [train_block(block, data, lambda: False) for block in blocks]
+    assert all(map(np.array_equal, found, here))
 
 
 def test_a_worker_of_another_version_on_a_cluster(dask, cluster: Cluster, fit: Fit):

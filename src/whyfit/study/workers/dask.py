@@ -1,13 +1,15 @@
 """A Dask cluster: `--on dask://host:port`.
 
 Dask sends the tasks of a worker that dies to others and lets workers join at any time; what is left to
-do here is to find that the scheduler itself is gone.
+do here is to find that the scheduler itself is gone, or has forgotten a task that is waited for.
 """
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import CancelledError, Future
+import uuid
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from typing import Any
 
 from whyfit.engine import lanes
@@ -82,13 +84,17 @@ class DaskCrew(Crew):
         super().__init__(data)
         self._place, self._client = place, place.client
         self._losses = 0
+        self._sent: dict[str, Future[Answer]] = {}
+        self._missing: set[str] = set()
         self._looked = self._had_workers = time.monotonic()
         # Each chunk is a task of its own, even if another has the same content.
         self._executor = self._client.get_executor(pure=False)
         self._scattered = self._scatter()
 
     def submit(self, chunk: Chunk) -> Future[Answer]:
-        return self._executor.submit(train_chunk, chunk, self._scattered)
+        key = f"train_chunk-{uuid.uuid4()}"
+        self._sent[key] = self._executor.submit(train_chunk, chunk, self._scattered, key=key)
+        return self._sent[key]
 
     def workers(self) -> int:
         return max(1, self._threads())
@@ -100,6 +106,7 @@ class DaskCrew(Crew):
         self._looked = now
         if self._threads():
             self._had_workers = now
+            self._give_up_forgotten()
         elif now - self._had_workers > WORKERS_WITHIN:
             raise WorkersLost(f"the Dask scheduler {self._place.address} has no workers any more")
 
@@ -118,6 +125,22 @@ class DaskCrew(Crew):
 
     def close(self) -> None:
         self._scattered.release()
+
+    def _give_up_forgotten(self) -> None:
+        """Give up what the scheduler did not know at two looks in a row, so that it is sent again.
+
+        Where all workers die while a result is fetched, the scheduler forgets its task, and the client
+        goes on waiting for it (distributed.client.Client._gather).
+        """
+        self._sent = {key: future for key, future in self._sent.items() if not future.done()}
+        if not self._sent:
+            return
+        states = self._client.sync(self._client.scheduler.get_task_status, keys=list(self._sent))
+        missing = {key for key, state in states.items() if state in (None, "forgotten")}
+        for key in missing & self._missing:
+            with suppress(InvalidStateError):  # the answer came after all
+                self._sent.pop(key).set_exception(CancelledError(key))
+        self._missing = missing
 
     def _scatter(self) -> Any:
         self._wait_for_workers()
