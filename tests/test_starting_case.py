@@ -141,8 +141,8 @@ def test_the_diff_applies_and_the_patched_script_fits(whole):
     folder, _answer, fit = whole
     (folder / "fix.diff").write_text(fit["fixes"][0]["diff"])
     subprocess.run(["patch", "-p1", "--quiet", "--input", "fix.diff"], cwd=folder, check=True)
-    # A fifth of the epochs is enough for tanh.
-    patched = (folder / SCRIPT.name).read_text().replace("epochs=500", "epochs=100")
+    # In fewer epochs sigmoid has nearly always learned it (96 of 96 in 150, 85 of 96 in 100).
+    patched = (folder / SCRIPT.name).read_text().replace("epochs=500", "epochs=200")
     patched += "\nprint('LEFT', float(np.mean((y - fit) ** 2) / np.var(y)))\n"
     (folder / "patched.py").write_text(patched)
     answer = subprocess.run(
