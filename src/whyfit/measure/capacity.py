@@ -108,34 +108,35 @@ class _Problem:
     root_weight: Float[Array, points]
     activation: Activation
 
-    def design(self, hinges: Array, signs: Array, straight: bool) -> Array:
-        """Columns 1, (x,) and f(sign (x - hinge)) of each unit."""
-        columns = [np.ones((len(self.x), 1))]
-        if straight:
-            columns.append(self.x[:, None])
-        columns.append(self.activation((self.x[:, None] - hinges) * signs))
-        return np.concatenate(columns, axis=1)
-
     def solve(self, hinges: Array, signs: Array, straight: bool) -> tuple[Array, Array]:
         """Coefficients and residuals of the best other weights for these hinges."""
-        design = self.design(hinges, signs, straight)
-        weight = self.root_weight[:, None]
-        coefficients = np.linalg.lstsq(design * weight, self.y * weight, rcond=None)[0]
-        return coefficients, self.y - design @ coefficients
+        return self._solve(self._pre_activation(hinges, signs), straight)
 
     def error_and_slope(self, hinges: Array, signs: Array, straight: bool) -> tuple[float, Array]:
         """Squared error and its gradient in the hinges.
 
         The coefficients are optimal, so their own change adds nothing to first order.
         """
-        coefficients, residual = self.solve(hinges, signs, straight)
-        z = (self.x[:, None] - hinges) * signs
-        step = 1e-9
-        slope = (self.activation(z + step) - self.activation(z - step)) / (2 * step)
-        unit = coefficients[-len(hinges) :]
+        z = self._pre_activation(hinges, signs)
+        coefficients, residual = self._solve(z, straight)
         weighted = (self.root_weight**2)[:, None] * residual
-        gradient = 2.0 * np.einsum("pu,po,uo->u", slope * signs, weighted, unit)
+        slope = np.where(z > 0.0, 1.0, -self.activation(np.array(-1.0)))
+        unit = coefficients[-len(hinges) :]
+        gradient = 2.0 * signs * np.sum((slope.T @ weighted) * unit, axis=1)
         return float(np.sum(weighted * residual)), gradient
+
+    def _pre_activation(self, hinges: Array, signs: Array) -> Array:
+        return (self.x[:, None] - hinges) * signs
+
+    def _solve(self, z: Array, straight: bool) -> tuple[Array, Array]:
+        """Coefficients of 1, (x,) and f(z) of each unit, and what they leave of y."""
+        columns = [np.ones((len(self.x), 1)), self.activation(z)]
+        if straight:
+            columns.insert(1, self.x[:, None])
+        design = np.concatenate(columns, axis=1)
+        weight = self.root_weight[:, None]
+        coefficients = np.linalg.lstsq(design * weight, self.y * weight, rcond=None)[0]
+        return coefficients, self.y - design @ coefficients
 
     def descend(
         self, hinges: Array, signs: Array, straight: bool, steps: int = 100

@@ -32,6 +32,9 @@ MOST_EXACT_BREAKS = 8
 MOST_PAIRS = 4_000_000
 """Pairs of candidate places per break beyond which the bound on bins is given instead."""
 
+CACHED_PAIRS = 20_000
+"""Pairs of places worked on at a time: their dozen intermediate arrays stay in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class Floor:
@@ -236,13 +239,23 @@ def _candidates(
 def _program_on(points: _Points, places: list[Array]) -> tuple[float, tuple[int, ...]]:
     best = np.zeros(1)
     came_from = []
-    for starts, ends in pairwise(places):
-        totals = best[None, :] + points.error(starts[None, :], ends[:, None])
-        totals[starts[None, :] > ends[:, None]] = np.inf
-        came_from.append(np.argmin(totals, axis=1))
-        best = np.min(totals, axis=1)
+    for starts, all_ends in pairwise(places):
+        reached = [
+            _reached(points, best, starts, ends)
+            for ends in np.array_split(all_ends, 1 + len(starts) * len(all_ends) // CACHED_PAIRS)
+        ]
+        best, arrived_from = map(np.concatenate, zip(*reached, strict=True))
+        came_from.append(arrived_from)
     at, starts_found = 0, []
     for k in range(len(came_from) - 1, 0, -1):
         at = int(came_from[k][at])
         starts_found.append(int(places[k][at]))
     return float(best[0]), tuple(reversed(starts_found))
+
+
+def _reached(points: _Points, best: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
+    """Least error up to each end, and which of the starts its last piece begins at."""
+    totals = best[None, :] + points.error(starts[None, :], ends[:, None])
+    totals[starts[None, :] > ends[:, None]] = np.inf
+    at = np.argmin(totals, axis=1)
+    return totals[np.arange(len(ends)), at], at
