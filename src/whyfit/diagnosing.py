@@ -7,6 +7,7 @@ script -- capture --> Fit -- gather --> Evidence -- rules --> Findings -- conduc
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import time
 from concurrent.futures import Executor
@@ -61,13 +62,14 @@ class Options:
 def diagnose(captured: Captured, options: Options = Options()) -> Diagnosis:
     """Diagnose every fit of a captured script; of more than a few only the worst is retrained."""
     fits, studied = captured.fits, _studied(captured.fits)
-    left = replace(options, retrain=False, why_not=_only_the_worst(fits, studied))
+    script = captured.program.path if captured.program else _file(fits)
+    left = replace(options, retrain=False, why_not=_only_the_worst(fits, studied, script))
     diagnosed = tuple(
         diagnose_fit(fit, options if at in studied else left, captured.program, at)
         for at, fit in enumerate(fits)
     )
     return Diagnosis(
-        script=captured.program.path if captured.program else _file(fits),
+        script=script,
         status=captured.status,
         error=captured.error,
         fits=diagnosed,
@@ -95,11 +97,14 @@ def _studied(fits: tuple[Fit, ...]) -> set[int]:
     return {max(able, key=lambda at: left[at])} if able else set()
 
 
-def _only_the_worst(fits: tuple[Fit, ...], studied: set[int]) -> str:
+def _only_the_worst(fits: tuple[Fit, ...], studied: set[int], script: str) -> str:
     if not studied:
         return f"none of the {len(fits)} fits can be retrained"
     at = min(studied)
-    where = f"fit {at + 1} (line {fits[at].place.line})"
+    place = fits[at].place
+    here = os.path.realpath(place.file) == os.path.realpath(script)
+    elsewhere = "" if here else f" of {os.path.basename(place.file)}"
+    where = f"fit {at + 1} (line {place.line}{elsewhere})"
     return f"of {len(fits)} fits only the worst, {where}, is retrained"
 
 

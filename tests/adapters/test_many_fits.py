@@ -79,7 +79,8 @@ def test_of_many_fits_only_the_worst_is_retrained(loop):
     worst = left.index(max(left))
     assert [at for at, panel in enumerate(report.fits) if panel.plan is not None] == [worst]
     others = [panel for at, panel in enumerate(report.fits) if at != worst]
-    assert all(f"only the worst, fit {worst + 1}" in panel.not_tested for panel in others)
+    said = f"only the worst, fit {worst + 1} (line {report.fits[worst].line}), is retrained"
+    assert all(said in panel.not_tested for panel in others)
 
 
 def test_they_are_printed_as_a_table_and_the_worst_in_full(loop):
