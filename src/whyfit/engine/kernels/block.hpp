@@ -26,6 +26,12 @@ class Block {
   using M = Mask<Real>;
   static constexpr int kLanes = Lanes<Real>::count;
 
+  // Where x and y are one number each they lie side by side, so that a sample that is taken in its order is
+  // fetched from memory once.
+  struct Pair {
+    Real x, y;
+  };
+
  public:
   Block(const Program& program, const Task<Real>& task)
       : program_(program),
@@ -104,8 +110,13 @@ class Block {
       lane_y_ = arena.take<V>(std::int64_t(batch_) * outputs_);
       order_ = arena.take<std::int32_t>(task_.samples * kLanes);
     } else {
-      batch_x_ = arena.take<Real>(std::int64_t(batch_) * inputs_);
-      batch_y_ = arena.take<Real>(std::int64_t(batch_) * outputs_);
+      if (inputs_ == 1 && outputs_ == 1) {
+        pairs_ = arena.take<Pair>(task_.samples);
+        batch_pairs_ = arena.take<Pair>(batch_);
+      } else {
+        batch_x_ = arena.take<Real>(std::int64_t(batch_) * inputs_);
+        batch_y_ = arena.take<Real>(std::int64_t(batch_) * outputs_);
+      }
       order_ = arena.take<std::int32_t>(task_.samples);
     }
   }
@@ -121,6 +132,8 @@ class Block {
       for (std::int64_t p = 0; p < program_.parameters; ++p)
         state_[p] = broadcast<Real>(Real(program_.initial_accumulator));
     if (best_) std::memcpy(best_, weights_, program_.parameters * sizeof(V));
+    if (pairs_)
+      for (std::int64_t s = 0; s < task_.samples; ++s) pairs_[s] = {task_.x[s], task_.y[s]};
   }
 
   void store(const V* weights, Real* rows, std::int64_t row_count, std::int64_t row) const {
@@ -158,6 +171,11 @@ class Block {
       gather_lanes(order, first, samples);
       loss = passes_.gradients(LaneRows<Real>{lane_x_, inputs_}, LaneRows<Real>{lane_y_, outputs_},
                                batch_weight_, total_weight, samples, step);
+    } else if (pairs_ && order) {
+      for (int s = 0; s < samples; ++s) batch_pairs_[s] = pairs_[order[first + s]];
+      loss = passes_.gradients(SharedRows<Real>{&batch_pairs_->x, 2},
+                               SharedRows<Real>{&batch_pairs_->y, 2}, batch_weight_, total_weight,
+                               samples, step);
     } else {
       loss = passes_.gradients(shared_rows(task_.x, batch_x_, inputs_, order, first, samples),
                                shared_rows(task_.y, batch_y_, outputs_, order, first, samples),
@@ -193,10 +211,6 @@ class Block {
                                const std::int32_t* order, std::int64_t first, int samples) const {
     if (!order) return {data + first * width, width};
     order += first;
-    if (width == 1) {
-      for (int s = 0; s < samples; ++s) buffer[s] = data[order[s]];
-      return {buffer, width};
-    }
     for (int s = 0; s < samples; ++s) {
       const Real* row = data + std::int64_t(order[s]) * width;
       for (int column = 0; column < width; ++column) buffer[s * width + column] = row[column];
@@ -352,6 +366,7 @@ class Block {
   V *best_ = nullptr, *final_ = nullptr, *kept_ = nullptr;
   V *lane_x_ = nullptr, *lane_y_ = nullptr, *batch_weight_ = nullptr;
   Real *batch_x_ = nullptr, *batch_y_ = nullptr;
+  Pair *pairs_ = nullptr, *batch_pairs_ = nullptr;
   std::int32_t* order_ = nullptr;
   bool stopped_[kGroup] = {};
   int stopped_count_ = 0;

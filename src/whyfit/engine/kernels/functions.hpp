@@ -106,10 +106,12 @@ struct Exponent {
 
 template <int N>
 inline void hyperbolic_tangents(Vector<float> (&x)[N]) {
+  #pragma GCC unroll 8
   for (int n = 0; n < N; ++n) x[n] = hyperbolic_tangent(x[n]);
 }
 template <int N>
 inline void logistics(Vector<float> (&x)[N]) {
+  #pragma GCC unroll 8
   for (int n = 0; n < N; ++n) x[n] = logistic(x[n]);
 }
 #endif

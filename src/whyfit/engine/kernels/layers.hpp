@@ -14,12 +14,14 @@ namespace WHYFIT_TARGET {
 
 // 16 sums and their operands fit the 32 registers of AVX-512 and NEON; 8 fit the 16 of AVX2 and SSE.
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kTileRows = 4, kTileUnits = 4;
+constexpr bool kManyRegisters = true;
 #else
-constexpr int kTileRows = 4, kTileUnits = 2;
+constexpr bool kManyRegisters = false;
 #endif
+constexpr int kTileRows = 4, kTileUnits = kManyRegisters ? 4 : 2;
 
-// The data of a batch where all replicates see the same samples: one number serves all lanes.
+// The data of a batch where all replicates see the same samples: one number serves all lanes. `width` is
+// how far rows are apart.
 template <class Real>
 struct SharedRows {
   const Real* data;

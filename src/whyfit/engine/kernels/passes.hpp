@@ -282,20 +282,24 @@ class Passes {
     const int outputs = outputs_;
     with_loss<Real>(program_, [&](const auto& loss) {
       V loss_sum = {}, slope_sum = {};
-      for (int s = 0; s < samples; ++s)
-        for (int o = 0; o < outputs; ++o) {
-          int at = s * outputs + o;
-          V value, slope;
-          loss.both(prediction[at], y.at(s, o) + V{}, value, slope);
-          if (sample_weights) {
-            value *= sample_weights[s];
-            slope *= sample_weights[s];
-          }
-          slope *= share;
-          loss_sum += value;
-          slope_sum += slope;
-          delta[at] = slope;
+      auto add = [&](int at, V target, const V* weight) {
+        V value, slope;
+        loss.both(prediction[at], target, value, slope);
+        if (weight) {
+          value *= *weight;
+          slope *= *weight;
         }
+        slope *= share;
+        loss_sum += value;
+        slope_sum += slope;
+        delta[at] = slope;
+      };
+      if (outputs == 1 && !sample_weights)
+        for (int s = 0; s < samples; ++s) add(s, y.at(s, 0) - V{}, nullptr);
+      else
+        for (int s = 0; s < samples; ++s)
+          for (int o = 0; o < outputs; ++o)
+            add(s * outputs + o, y.at(s, o) - V{}, sample_weights ? sample_weights + s : nullptr);
       sum = loss_sum;
       slopes = slope_sum;
     });

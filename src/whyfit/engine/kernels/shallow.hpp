@@ -24,6 +24,10 @@ inline bool is_shallow(const Program& program) {
          !is_staged(program.layers[1]);
 }
 
+// Four units pass together with 16 registers too: their weights are then operands in memory, which
+// multiply-adds read at no cost.
+constexpr int kShallowUnits = 4;
+
 template <class Real>
 struct Shallow {
   Weights<Real> hidden, output;                    // of the network
@@ -125,7 +129,7 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
   for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, u);
   const Vector<Real> output_bias = net.output.bias[0];
   Vector<Real> loss = {}, bias_sum = {};
-  if constexpr (F::kCheap) {
+  if constexpr (F::kCheap && kManyRegisters) {
     // What waits longest, from a sample's z to its error, goes on beside the sums of the sample before,
     // which wait for nothing. After the last sample it comes once more for nothing: values used beyond
     // the loop would leave their registers at every turn.
@@ -159,6 +163,22 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
         slope[u] = f.slope_at(z[u]);
       }
       predict(next);
+    }
+  } else if constexpr (F::kCheap) {
+    for (int s = 0; s < samples; ++s) {
+      Vector<Real> z[U], delta_x[I], error = output_bias - y.at(s, 0);
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) {
+        z[u] = unit_sum<Real, I>(unit[u], x, s);
+        error += f.value(z[u]) * unit[u].out;
+      }
+      const Vector<Real> delta = L::slope_without_factor(error);
+      #pragma GCC unroll 8
+      for (int i = 0; i < I; ++i) delta_x[i] = delta * x.at(s, i);
+      loss += L::value(error);
+      bias_sum += delta;
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) add_cheap_gradient<Real>(f.slope_at(z[u]), sum[u], delta_x, delta);
     }
   } else {
     for (int s = 0; s < samples; ++s) {
@@ -252,16 +272,16 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int
   const int units = net.hidden.units;
   for (int s = 0; s < samples; ++s) net.prediction[s] = net.output.bias[0];
   int u = 0;
-  for (; u + kTileUnits <= units && net.hidden.goes_on(); u += kTileUnits)
-    forward_units<Real, F, I, kTileUnits>(f, net, x, samples, u);
+  for (; u + kShallowUnits <= units && net.hidden.goes_on(); u += kShallowUnits)
+    forward_units<Real, F, I, kShallowUnits>(f, net, x, samples, u);
   for (; u < units; ++u) forward_units<Real, F, I, 1>(f, net, x, samples, u);
 
   Vector<Real> bias_sum;
   Vector<Real> loss = loss_slopes(net.prediction, &bias_sum);
   net.output_gradient.bias[0] = bias_sum;
 
-  for (u = 0; u + kTileUnits <= units && net.hidden.goes_on(); u += kTileUnits)
-    backward_units<Real, F, I, kTileUnits>(f, net, x, samples, u);
+  for (u = 0; u + kShallowUnits <= units && net.hidden.goes_on(); u += kShallowUnits)
+    backward_units<Real, F, I, kShallowUnits>(f, net, x, samples, u);
   for (; u < units; ++u) backward_units<Real, F, I, 1>(f, net, x, samples, u);
   return loss;
 }
@@ -270,8 +290,8 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int
 template <class Real, class L, int I, class F, class Rows, class LossSlopes>
 Vector<Real> shallow_gradients(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y,
                                int samples, const LossSlopes& loss_slopes) {
-  if (net.hidden.units == kTileUnits)
-    return one_tile<Real, F, L, I, kTileUnits>(f, net, x, y, samples);
+  if (net.hidden.units == kShallowUnits)
+    return one_tile<Real, F, L, I, kShallowUnits>(f, net, x, y, samples);
   return many_tiles<Real, I>(f, net, x, samples, loss_slopes);
 }
 
