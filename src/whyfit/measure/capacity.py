@@ -32,7 +32,10 @@ bounds, up to MOST_BENDS."""
 MOST_BENDS = 24
 """Beyond so many bends the bound is below any tolerance anyone would ask for; it is given as 0."""
 
-SEARCH_POINTS = 400
+SEARCH_POINTS, POLISH_POINTS = 400, 2000
+"""Averaged points on which hinges are searched for, and on which the best found are improved; what they
+leave is measured on all points."""
+
 MOST_PATTERNS = 16
 MOST_DESCENDED = 16
 """Units up to which the hinges are improved by descent; with more, hinges spread as the best breaks
@@ -158,9 +161,10 @@ class _Problem:
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """The problem on few averaged points for searching, and on all points for the last step."""
+    """The problem on few averaged points for searching, on more for the last steps, and on all."""
 
     few: _Problem
+    more: _Problem
     full: _Problem
     low: float
     width: float
@@ -171,15 +175,8 @@ class _Search:
         scaled = (np.asarray(x, dtype=np.float64) - low) / width
         targets = np.asarray(y, dtype=np.float64)
         full = _Problem(scaled, targets, np.ones(len(scaled)), activation)
-        if len(scaled) <= SEARCH_POINTS:
-            return cls(full, full, low, width)
-        order = np.argsort(scaled, kind="stable")
-        owner = np.empty(len(scaled), dtype=np.int64)
-        owner[order] = np.arange(len(scaled)) * SEARCH_POINTS // len(scaled)
-        count = np.bincount(owner).astype(np.float64)
-        mean_x = np.bincount(owner, scaled) / count
-        mean_y = np.stack([np.bincount(owner, column) / count for column in targets.T], axis=1)
-        return cls(_Problem(mean_x, mean_y, np.sqrt(count), activation), full, low, width)
+        few, more = _averaged(full, SEARCH_POINTS), _averaged(full, POLISH_POINTS)
+        return cls(few, more, full, low, width)
 
     def continuous(self, floor: Floor, bends: int) -> float:
         """Squared error of the best continuous curve of straight pieces found with these bends."""
@@ -190,7 +187,7 @@ class _Search:
             start = min(
                 (self.few.descend(each, signs, True) for each in starts), key=lambda each: each[0]
             )[1]
-            start = self.full.descend(start, signs, True, steps=10)[1]
+            start = self.more.descend(start, signs, True, steps=10)[1]
         residual = self.full.solve(start, signs, True)[1]
         return float(np.sum(residual**2))
 
@@ -208,7 +205,7 @@ class _Search:
         candidates += [(_padded(breaks, units), signs) for signs in _patterns(units)]
         tried = [(*self.few.descend(start, signs, False), signs) for start, signs in candidates]
         _error, hinges, signs = min(tried, key=lambda each: each[0])
-        hinges = self.full.descend(hinges, signs, False, steps=20)[1]
+        hinges = self.more.descend(hinges, signs, False, steps=20)[1]
         coefficients = self.full.solve(hinges, signs, False)[0]
         kernel = (signs / self.width)[None, :]
         bias = -signs * (hinges + self.low / self.width)
@@ -218,6 +215,19 @@ class _Search:
                 Layer(coefficients[1:], coefficients[0], Activation("linear")),
             )
         )
+
+
+def _averaged(problem: _Problem, points: int) -> _Problem:
+    """The same with neighbours averaged to at most so many points."""
+    count = len(problem.x)
+    if count <= points:
+        return problem
+    owner = np.empty(count, dtype=np.int64)
+    owner[np.argsort(problem.x, kind="stable")] = np.arange(count) * points // count
+    weight = np.bincount(owner).astype(np.float64)
+    x = np.bincount(owner, problem.x) / weight
+    y = np.stack([np.bincount(owner, column) / weight for column in problem.y.T], axis=1)
+    return _Problem(x, y, np.sqrt(weight), problem.activation)
 
 
 def _padded(breaks: Array, count: int) -> Array:
