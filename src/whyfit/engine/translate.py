@@ -130,13 +130,8 @@ def _stopping(found: _lanes.Program, recipe: Recipe) -> None:
 
 def rates(recipe: Recipe, samples: int) -> Float[Array, times] | None:
     """Learning rates where they are known beforehand and change."""
-    schedule = recipe.schedule
-    if schedule is None or schedule.watches_loss:
-        return None
-    steps = recipe.steps_per_epoch(samples)
-    used = steps * recipe.batch_size if recipe.drop_last else samples
-    rate = recipe.optimizer.learning_rate
-    return np.ascontiguousarray(schedule.rates(rate, recipe.epochs, steps, used), dtype=np.float64)
+    found = recipe.learning_rates(samples)
+    return None if found is None else np.ascontiguousarray(found, dtype=np.float64)
 
 
 def layers(recipe: Recipe) -> list[_lanes.Layer]:

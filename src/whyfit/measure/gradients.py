@@ -137,7 +137,8 @@ def step_measures(
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         sizes = [_size(weight) for weight, _bias in gradients(start, few, few_y, pull)]
-    rate = recipe.optimizer.learning_rate
+    rates = recipe.learning_rates(len(fit.x))
+    rate = recipe.optimizer.learning_rate if rates is None else float(np.mean(rates))
     steps = recipe.steps(len(fit.x))
     return StepMeasures(
         gradients=tuple(sizes),

@@ -178,6 +178,16 @@ def _learning_rate(request: Request, change: Change) -> None:
     request.edits.imports[name] = "keras.optimizers"
 
 
+def _schedule(request: Request, change: Change) -> None:
+    """The number from which the schedule starts, in its place."""
+    recipe = request.fit.recipe
+    if change.to != "none" or recipe is None:
+        raise CannotPlace(by_hand("schedule", f"it has to be taken a step further {change.to}"))
+    if request.level("learning_rate") is None and request.level("optimizer") is None:
+        rate = f"{recipe.optimizer.learning_rate:g}"
+        _learning_rate(request, Change("learning_rate", rate))
+
+
 def _decay(request: Request, change: Change) -> None:
     schedule = f"keras.optimizers.schedules.InverseTimeDecay(rate, 1, {change.to})"
     fit = request.fit
@@ -268,6 +278,7 @@ PLACES: Mapping[str, Placing] = {
     "optimizer": _optimizer,
     "learning_rate": _learning_rate,
     "decay": _decay,
+    "schedule": _schedule,
     "epochs": _epochs,
     "batch_size": _batch_size,
     "weight_penalty": _weight_penalty,

@@ -192,6 +192,7 @@ PLACES: Mapping[str, Placing] = {
     "shuffle": lambda request, change: _set("shuffle", str(change.to != "off"), request),
     "optimizer": _optimizer,
     "learning_rate": _simple("learning_rate_init"),
+    "schedule": lambda request, _change: _set("learning_rate", "'constant'", request),
     "epochs": _simple("max_iter"),
     "batch_size": _simple("batch_size"),
     "weight_penalty": lambda request, _change: _set("alpha", "0", request),

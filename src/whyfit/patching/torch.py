@@ -285,6 +285,12 @@ def _learning_rate(request: Request, change: Change) -> None:
     request.edits.arguments.append(Edit(place, "lr", change.to, OPTIMIZER_ARGUMENTS))
 
 
+def _schedule(_request: Request, change: Change) -> None:
+    if change.to == "none":
+        raise CannotPlace("leave out the step() of the scheduler")
+    raise CannotPlace(f"call the step() of the scheduler {change.to}, below the loop over batches")
+
+
 def _weight_penalty(request: Request, _change: Change) -> None:
     if request.level("optimizer") is not None:
         return  # the new call has none
@@ -376,6 +382,7 @@ PLACES: Mapping[str, Placing] = {
     "loss": _loss,
     "optimizer": _optimizer,
     "learning_rate": _learning_rate,
+    "schedule": _schedule,
     "epochs": _epochs,
     "batch_size": _batch_size,
     "weight_penalty": _weight_penalty,

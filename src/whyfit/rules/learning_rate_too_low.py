@@ -1,7 +1,8 @@
 """Steps so small that training hardly leaves its start.
 
 What we see:     the loss falls smoothly and almost without end, or all steps together are shorter than
-                 the way the weights have to go.
+                 the way the weights have to go, or a schedule has lowered the rate to nothing long
+                 before the end.
 Why it looks odd: the curve stays near what it was at the start: flat or straight. The loss looks
                  converged because it falls so little each epoch.
 How we know:     plain gradient descent overshoots where learning rate x curvature of the loss exceeds
@@ -9,8 +10,11 @@ How we know:     plain gradient descent overshoots where learning rate x curvatu
                  move a weight by about the learning rate a step, so that steps x learning rate is
                  the farthest it can get. For Adagrad, whose steps shrink, how far they went is
                  measured.
+                 A schedule is summed up: its mean rate over its largest is the share of the steps
+                 that counts.
 What to try:     ten or a hundred times the learning rate, a thousand times where no weight can move by a
-                 tenth of its size; Adam instead of plain SGD.
+                 tenth of its size; Adam instead of plain SGD. A schedule that is moved on after each
+                 batch may have been meant for each epoch.
 When to ignore:  the fit meets its tolerance.
 """
 
@@ -20,6 +24,7 @@ import numpy as np
 
 from whyfit.records.evidence import Evidence, StepMeasures
 from whyfit.records.finding import Change, Finding, Measure
+from whyfit.records.recipe import Recipe
 
 # Convergence along the steepest direction takes about 1 / (rate x curvature) steps, and flat directions
 # a hundred or more times that. A rate a hundred times below the bound of 2 gives that away.
@@ -33,6 +38,10 @@ FALLS = 0.75
 NOT_THE_RATE = 1000.0
 
 
+# An exponential schedule that ends at a thousandth of its rate has a seventh of it in the mean. Where
+# the mean is below a twentieth the steps that count are over early.
+LEAST_SHARE = 0.05
+
 # Weights that can change by no more than a tenth of their size leave the curve much as it started.
 LEAST_REACH = 0.1
 
@@ -42,6 +51,8 @@ def check(evidence: Evidence) -> Finding | None:
     steps, training, recipe = evidence.steps, evidence.training, evidence.fit.recipe
     if steps is None or recipe is None or training.first_nonfinite is not None:
         return None
+    if faded := _faded(evidence, recipe):
+        return faded
     rate = recipe.optimizer.learning_rate
     remedies = (Change("learning_rate", "x10"), Change("learning_rate", "x100"))
     if steps.reach is not None:
@@ -82,6 +93,29 @@ def check(evidence: Evidence) -> Finding | None:
         ),
         (),
         (*remedies, Change("optimizer", "adam(0.003)")),
+    )
+
+
+def _faded(evidence: Evidence, recipe: Recipe) -> Finding | None:
+    """Suspect a schedule that leaves too few steps that count."""
+    rates = recipe.learning_rates(len(evidence.fit.x))
+    schedule = recipe.schedule
+    if rates is None or schedule is None or not np.max(rates) > 0.0:
+        return None
+    share = float(np.mean(rates) / np.max(rates))
+    if share >= LEAST_SHARE:
+        return None
+    steps = evidence.training.steps
+    # PyTorch's loops move their schedules on by themselves; Keras's count steps by design.
+    moved_on = recipe.framework == "torch" and schedule.per == "step"
+    slower = (Change("schedule", "once an epoch"),) if moved_on else ()
+    return Finding(
+        "learning-rate-too-low",
+        f"the schedule takes the learning rate from {np.max(rates):.2g} to {rates[-1]:.1g}: all {steps} "
+        f"steps together go as far as {steps * share:.0f} at the largest",
+        (Measure("mean rate of the schedule over its largest", share, LEAST_SHARE),),
+        (),
+        (*slower, Change("schedule", "none")),
     )
 
 

@@ -31,6 +31,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "optimizer": (rf"{_NAME}\({_NUMBER}\)", f"a name and a rate, such as {factors.ADAM}"),
     "learning_rate": (_NUMBER, "a number above 0"),
     "decay": (_NUMBER, "a number above 0"),
+    "schedule": (f"none|{factors.ONCE_AN_EPOCH}", f"none or {factors.ONCE_AN_EPOCH}"),
     "epochs": (_WHOLE, "a whole number from 1"),
     "batch_size": (_WHOLE, "a whole number from 1"),
     "shuffle": (factors.SHUFFLED, factors.SHUFFLED),
@@ -100,6 +101,8 @@ def _obstacle(laboratory: Laboratory, changes: Arm) -> str | None:
     levels = {change.factor: change.to for change in changes}
     if "decay" in levels and laboratory.recipe.schedule is not None:
         return "the script has a schedule for its learning rate"
+    if "schedule" in levels and laboratory.recipe.schedule is None:
+        return "the script has no schedule for its learning rate"
     layers = len(laboratory.recipe.hidden)
     if not layers and OF_HIDDEN_LAYERS & levels.keys():
         return "the network has no hidden layer"

@@ -35,6 +35,10 @@ def phrase(change: Change) -> str:
             return f"{change.to} epochs"
         case "dropout" | "weight_penalty" | "early_stopping":
             return f"no {factor.phrase}"
+        case "schedule":
+            return (
+                "a constant learning rate" if change.to == "none" else f"the schedule {change.to}"
+            )
         case _:
             pass
     return f"{factor.phrase} {change.to}"

@@ -15,7 +15,7 @@ from whyfit.study.factors.factor import Factor
 from whyfit.study.factors.scale import scaling
 from whyfit.study.factors.shape import BIASED
 from whyfit.study.factors.starts import SPREAD, bias_spread
-from whyfit.study.factors.training import ADAM, CLEARED, SHUFFLED
+from whyfit.study.factors.training import ADAM, CLEARED, ONCE_AN_EPOCH, SHUFFLED
 
 __all__ = [
     "ADAM",
@@ -23,6 +23,7 @@ __all__ = [
     "CLEARED",
     "FACTORS",
     "FACTOR_NAMES",
+    "ONCE_AN_EPOCH",
     "SHUFFLED",
     "SPREAD",
     "Factor",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import Recipe
+from whyfit.records.schedule import Schedule
 from whyfit.records.study import Arm, arm
 from whyfit.study.factors.factor import Factor
 from whyfit.study.factors.scale import INPUT_RANGE, OFFSET_KEPT, SCALE_KEPT, TARGET_RANGE, scalings
@@ -24,6 +25,7 @@ from whyfit.study.factors.training import (
     LEARNING_RATE,
     LOSS,
     OPTIMIZER,
+    SCHEDULE,
     SHUFFLE,
     WEIGHT_PENALTY,
 )
@@ -41,6 +43,7 @@ FACTORS: tuple[Factor, ...] = (
     OPTIMIZER,
     LEARNING_RATE,
     DECAY,
+    SCHEDULE,
     EPOCHS,
     EARLY_STOPPING,
     DROPOUT,
@@ -128,8 +131,15 @@ def _possible(factor: str, level: str, fit: Fit, recipe: Recipe) -> bool:
             return bool(recipe.hidden)
         case "decay":
             return recipe.schedule is None
+        case "schedule":
+            return recipe.schedule is not None and (level == "none" or _by_step(recipe.schedule))
         case _:
             return True
+
+
+def _by_step(schedule: Schedule) -> bool:
+    """Whether each step of the training moves it on, as in a loop that asks it after each batch."""
+    return schedule.per == "step" and not schedule.watches_loss
 
 
 def apply(changes: Arm, fit: Fit, recipe: Recipe) -> Recipe:

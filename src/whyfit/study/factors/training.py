@@ -40,6 +40,21 @@ def _with_decay(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     return replace(recipe, schedule=Schedule("inverse_time", factor=float(level)))
 
 
+ONCE_AN_EPOCH = "once an epoch"
+
+
+def _current_schedule(_fit: Fit, recipe: Recipe) -> str:
+    kind = recipe.schedule.kind if recipe.schedule else "none"
+    return "the script's own" if kind == "table" else kind.replace("_", " ")
+
+
+def _with_schedule(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    """None, or that of the script taken a step further after each epoch in place of each batch."""
+    if recipe.schedule is None or level == "none":
+        return replace(recipe, schedule=None)
+    return replace(recipe, schedule=replace(recipe.schedule, per="epoch", change="epoch"))
+
+
 ADAM = "adam(0.003)"
 """Adam at three times its default rate, which small networks on scaled data stand well."""
 
@@ -152,6 +167,15 @@ DECAY = Factor(
     _current_decay,
     lambda _fit, _recipe: (),
     _with_decay,
+)
+
+SCHEDULE = Factor(
+    "schedule",
+    "schedule",
+    "Is it how the learning rate falls?",
+    _current_schedule,
+    lambda _fit, _recipe: (),
+    _with_schedule,
 )
 
 EPOCHS = Factor(
