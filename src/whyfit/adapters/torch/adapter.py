@@ -70,6 +70,7 @@ class TorchAdapter:
         self._loss = float("nan")
         self._backwards = 0
         self._cleared: bool | None = None
+        self._cut_off = False
         self._backward_at: Place | None = None
         self._clipped: list[tuple[str, float]] = []
         self._loaders: list[Any] = []
@@ -270,6 +271,7 @@ class TorchAdapter:
 
     def _before_backward(self, loss: Any) -> None:
         if getattr(loss, "grad_fn", None) is None or loss.numel() != 1:
+            self._cut_off = getattr(loss, "is_leaf", False)
             return
         current = self._current
         self._backwards += 1
@@ -368,6 +370,11 @@ class TorchAdapter:
             )
             self._graph, self._loss, self._backwards, self._cleared = None, float("nan"), 0, None
             self._clipped, self._loaders = [], []
+            if self._cut_off and not seen.backwards:
+                recorder.give_up(
+                    "the loss that was sent backward depends on no weight, so that no step changes any "
+                    "(`.item()`, `.detach()` and `torch.tensor(...)` cut it off from the network)"
+                )
             recorder.after(seen)
             if recorder.kept is not None:
                 recorder.kept.note()

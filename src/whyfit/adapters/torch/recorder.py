@@ -91,6 +91,7 @@ class TorchRecorder:
     _sum: float = 0.0
     _count: int = 0
     _began_cleared: bool | None = None
+    _misses_all: bool = False
 
     # ---- before and after a step ----
 
@@ -199,6 +200,8 @@ class TorchRecorder:
             self._clearing_varies()
 
     def _note_clearing(self, cleared: bool, graph: LossGraph) -> None:
+        if self._misses_all:
+            return  # `zero_grad` cleared what it was given; these gradients are nobody's
         if self.steps == 1:
             self.cleared = cleared
             if not cleared:
@@ -258,7 +261,13 @@ class TorchRecorder:
             parameters = [p for each in graph.layers for p in (each.weight, each.bias)]
             parameters = [p for p in parameters if p is not None]
             left_out = sum(id(p) not in mine for p in parameters)
-            if left_out:
+            self._misses_all = left_out == len(parameters)
+            if self._misses_all:
+                self.give_up(
+                    f"the optimizer was given none of the {left_out} weights and biases of this "
+                    "network, so that its steps change nothing here (was it made for another one?)"
+                )
+            elif left_out:
                 self.give_up(
                     f"the optimizer was given {len(parameters) - left_out} of the "
                     f"{len(parameters)} weights and biases of the layers, and the others stay as "
