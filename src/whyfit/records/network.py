@@ -124,9 +124,10 @@ class Layer:
     activation: Activation
 
     def pre_activation(self, x: Float[Array, "samples inputs"]) -> Float[Array, "samples units"]:
-        """Weighted sum x W + b, before the function is applied."""
-        z = x @ self.weight
-        return z if self.bias is None else z + self.bias
+        """Weighted sum x W + b, before the function is applied. One that diverged is no surprise."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = x @ self.weight
+            return z if self.bias is None else z + self.bias
 
 
 @dataclass(frozen=True, eq=False)
