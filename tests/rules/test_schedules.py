@@ -138,6 +138,20 @@ model.fit(x, np.tanh(3 * x[:, 0]))
 
 
 @pytest.mark.framework
+def test_another_rate_does_not_end_a_schedule(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(KERAS)
+    fit = capture.run(capture.load_script(str(path), []), Session(strict=True)).fits[0]
+    higher = Change("learning_rate", "0.1")
+    patched = patch(path.read_text(), str(path), fit, arm(higher))
+    assert patched.source is None
+    assert patched.words[-1] == "let the schedule begin at 0.1"
+    both = patch(path.read_text(), str(path), fit, arm(higher, Change("schedule", "none")))
+    assert both.source is not None
+    assert "keras.optimizers.Adam(learning_rate=0.1)" in both.source
+
+
+@pytest.mark.framework
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize(
     ("text", "constant"),

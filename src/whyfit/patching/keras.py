@@ -165,13 +165,16 @@ def _not_scheduled(request: Request, what: str) -> None:
 
 def _learning_rate(request: Request, change: Change) -> None:
     _not_scheduled(request, f"the learning rate to {change.to}")
+    recipe = request.fit.recipe
+    falls = recipe is not None and recipe.schedule is not None and not recipe.schedule.watches_loss
+    if falls and request.level("schedule") is None:
+        raise CannotPlace(f"let the schedule begin at {change.to}")  # a number would end it
     (compiled, *_more) = calls_of(request, "compile")
     made = next((call for call in request.fit.calls if call.role == "optimizer"), None)
     if made is not None and made.place != compiled.place:
         place = calls_of(request, "optimizer")[0].place
         request.edits.arguments.append(Edit(place, "learning_rate", change.to, ("learning_rate",)))
         return
-    recipe = request.fit.recipe
     name = OPTIMIZERS[recipe.optimizer.name if recipe else "adam"]
     code = f"{name}(learning_rate={change.to})"
     request.edits.arguments.append(Edit(compiled.place, "optimizer", code, COMPILE_ARGUMENTS))
@@ -184,8 +187,7 @@ def _schedule(request: Request, change: Change) -> None:
     if change.to != "none" or recipe is None:
         raise CannotPlace(by_hand("schedule", f"it has to be taken a step further {change.to}"))
     if request.level("learning_rate") is None and request.level("optimizer") is None:
-        rate = f"{recipe.optimizer.learning_rate:g}"
-        _learning_rate(request, Change("learning_rate", rate))
+        _learning_rate(request, Change("learning_rate", f"{recipe.optimizer.learning_rate:g}"))
 
 
 def _decay(request: Request, change: Change) -> None:
