@@ -15,7 +15,8 @@ from whyfit.measure.evidence import gather
 from whyfit.patching.patch import patch
 from whyfit.records.finding import Change
 from whyfit.records.fit import Fit
-from whyfit.records.schedule import Schedule
+from whyfit.records.recipe import Optimizer
+from whyfit.records.schedule import EarlyStopping, Schedule
 from whyfit.records.study import arm
 from whyfit.rules import learning_rate_too_low
 from whyfit.study import factors
@@ -40,6 +41,21 @@ def test_a_rate_that_is_gone_early_is_seen():
     said = learning_rate_too_low.check(gather(replace(fit, recipe=loop)))
     assert said is not None
     assert said.remedies == (Change("schedule", "once an epoch"), Change("schedule", "none"))
+
+
+def test_what_counts_are_the_epochs_that_were_made():
+    """A schedule made for longer trainings, and a training that stopped itself long before."""
+    fit = scheduled(Schedule("exponential", interval=16, factor=0.9))
+    assert fit.recipe is not None
+    longer = replace(fit, recipe=replace(fit.recipe, epochs=4000))
+    said = learning_rate_too_low.check(gather(longer))
+    assert said is None or "schedule" not in said.message
+
+
+def test_a_rate_that_rises_is_not_gone():
+    fit = scheduled(Schedule("exponential", interval=4, factor=1.5))
+    said = learning_rate_too_low.check(gather(fit))
+    assert said is None or "schedule" not in said.message
 
 
 @pytest.mark.parametrize(
@@ -71,11 +87,24 @@ def test_levels():
     slower = factors.apply(arm(Change("schedule", "once an epoch")), fit, fit.recipe)
     assert slower.learning_rates(64) == pytest.approx(1e-2 * 0.5 ** (np.arange(40) / 2))
     assert factors.apply(arm(Change("schedule", "none")), fit, fit.recipe).schedule is None
+    warm = Schedule("cosine", interval=20, warmup=10, warmup_target=0.1)
+    held = factors.apply(arm(Change("schedule", "none")), fit, replace(fit.recipe, schedule=warm))
+    assert held.optimizer.learning_rate == pytest.approx(0.1)
     by_epoch = replace(fit.recipe, schedule=replace(fit.recipe.schedule, per="epoch"))
     assert factors.resolve(Change("schedule", "once an epoch"), fit, by_epoch) is None
     assert factors.resolve(Change("schedule", "none"), fit, by_epoch) is not None
     constant = replace(fit.recipe, schedule=None)
     assert factors.resolve(Change("schedule", "none"), fit, constant) is None
+
+
+def test_schedules_of_scikit_learn_are_those_of_sgd_alone():
+    one = replace(recipe((8,)), optimizer=Optimizer("sgd", 1e-3, framework="sklearn"))
+    adaptive = replace(one, schedule=Schedule("adaptive", per="epoch", patience=7, threshold=1e-5))
+    fit = fit_of(recipe((8,), epochs=1), *sine(16))
+    for changes in ("optimizer", "adam(0.003)"), ("schedule", "none"):
+        changed = factors.apply(arm(Change(*changes)), fit, adaptive)
+        assert changed.schedule is None
+        assert changed.early_stopping == EarlyStopping(7, 1e-5, framework="sklearn")
 
 
 TORCH = """

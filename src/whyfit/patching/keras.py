@@ -163,11 +163,18 @@ def _not_scheduled(request: Request, what: str) -> None:
         raise CannotPlace(f"set {what} by hand: a LearningRateScheduler sets the rate")
 
 
+def _falls(request: Request) -> bool:
+    """Whether the optimizer's rate is a schedule that the arm leaves as it is."""
+    recipe = request.fit.recipe
+    schedule = recipe.schedule if recipe else None
+    kept = request.level("schedule") is None
+    return schedule is not None and not schedule.watches_loss and kept
+
+
 def _learning_rate(request: Request, change: Change) -> None:
     _not_scheduled(request, f"the learning rate to {change.to}")
     recipe = request.fit.recipe
-    falls = recipe is not None and recipe.schedule is not None and not recipe.schedule.watches_loss
-    if falls and request.level("schedule") is None:
+    if _falls(request):
         raise CannotPlace(f"let the schedule begin at {change.to}")  # a number would end it
     (compiled, *_more) = calls_of(request, "compile")
     made = next((call for call in request.fit.calls if call.role == "optimizer"), None)
@@ -182,12 +189,16 @@ def _learning_rate(request: Request, change: Change) -> None:
 
 
 def _schedule(request: Request, change: Change) -> None:
-    """The number from which the schedule starts, in its place."""
+    """The largest number that the schedule gives, in its place."""
     recipe = request.fit.recipe
-    if change.to != "none" or recipe is None:
+    if change.to != "none" or recipe is None or recipe.schedule is None:
         raise CannotPlace(by_hand("schedule", f"it has to be taken a step further {change.to}"))
+    if recipe.schedule.kind == "table" or recipe.schedule.watches_loss:
+        raise CannotPlace("leave out what sets the learning rate while the model trains")
     if request.level("learning_rate") is None and request.level("optimizer") is None:
-        _learning_rate(request, Change("learning_rate", f"{recipe.optimizer.learning_rate:g}"))
+        rates = recipe.learning_rates(len(request.fit.x))
+        rate = recipe.optimizer.learning_rate if rates is None else max(rates)
+        _learning_rate(request, Change("learning_rate", f"{rate:g}"))
 
 
 def _decay(request: Request, change: Change) -> None:
@@ -223,6 +234,8 @@ def _optimizer(request: Request, change: Change) -> None:
     name, rate = change.to.removesuffix(")").split("(")
     _not_scheduled(request, f"the optimizer to {change.to}")
     kind = OPTIMIZERS[name]
+    if _falls(request):
+        raise CannotPlace(f"let the optimizer be {kind}, with a schedule that begins at {rate}")
     code = f"{kind}(learning_rate={rate})"
     request.edits.imports[kind] = "keras.optimizers"
     (compiled, *_more) = calls_of(request, "compile")

@@ -287,8 +287,8 @@ def _learning_rate(request: Request, change: Change) -> None:
 
 def _schedule(_request: Request, change: Change) -> None:
     if change.to == "none":
-        raise CannotPlace("leave out the step() of the scheduler")
-    raise CannotPlace(f"call the step() of the scheduler {change.to}, below the loop over batches")
+        raise CannotPlace("leave out the step() of the scheduler, or what else sets the rate")
+    raise CannotPlace(f"call the step() of the scheduler, or what else sets the rate, {change.to}")
 
 
 def _weight_penalty(request: Request, _change: Change) -> None:

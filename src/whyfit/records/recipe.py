@@ -327,16 +327,17 @@ class Recipe:
         whole, rest = divmod(samples, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def learning_rates(self, samples: int) -> Array | None:
+    def learning_rates(self, samples: int, epochs: int | None = None) -> Array | None:
         """Rates of a whole training, one an epoch or one a step, where a schedule tells them beforehand,
-        of shape (epochs,) or (steps,).
+        of shape (epochs,) or (steps,). `epochs` counts those that were made, where training ended early.
         """
         schedule = self.schedule
         if schedule is None or schedule.watches_loss:
             return None
         steps = self.steps_per_epoch(samples)
         used = steps * self.batch_size if self.drop_last else samples
-        return schedule.rates(self.optimizer.learning_rate, self.epochs, steps, used)
+        made = self.epochs if epochs is None else epochs
+        return schedule.rates(self.optimizer.learning_rate, made, steps, used)
 
     def network(self, weights: Array) -> Network:
         """The network whose weights lie in one row: for each layer kernel, bias, slopes of prelu."""

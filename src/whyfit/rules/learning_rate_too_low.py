@@ -98,12 +98,13 @@ def check(evidence: Evidence) -> Finding | None:
 
 def _faded(evidence: Evidence, recipe: Recipe) -> Finding | None:
     """Suspect a schedule that leaves too few steps that count."""
-    rates = recipe.learning_rates(len(evidence.fit.x))
-    schedule = recipe.schedule
+    fit, schedule = evidence.fit, recipe.schedule
+    rates = recipe.learning_rates(len(fit.x), fit.epochs_done or recipe.epochs)
     if rates is None or schedule is None or not np.max(rates) > 0.0:
         return None
     share = float(np.mean(rates) / np.max(rates))
-    if share >= LEAST_SHARE:
+    late = float(np.mean(rates[len(rates) // 2 :]) / np.max(rates))  # not so where the rate rises
+    if max(share, late) >= LEAST_SHARE:
         return None
     steps = evidence.training.steps
     # PyTorch's loops move their schedules on by themselves; Keras's count steps by design.

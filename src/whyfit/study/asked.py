@@ -101,8 +101,12 @@ def _obstacle(laboratory: Laboratory, changes: Arm) -> str | None:
     levels = {change.factor: change.to for change in changes}
     if "decay" in levels and laboratory.recipe.schedule is not None:
         return "the script has a schedule for its learning rate"
-    if "schedule" in levels and laboratory.recipe.schedule is None:
-        return "the script has no schedule for its learning rate"
+    if "schedule" in levels:
+        wanted = Change("schedule", levels["schedule"])
+        if laboratory.recipe.schedule is None:
+            return "the script has no schedule for its learning rate"
+        if factors.resolve(wanted, laboratory.fit, laboratory.recipe) is None:
+            return "its schedule is not one of steps"
     layers = len(laboratory.recipe.hidden)
     if not layers and OF_HIDDEN_LAYERS & levels.keys():
         return "the network has no hidden layer"

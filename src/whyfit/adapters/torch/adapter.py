@@ -273,6 +273,7 @@ class TorchAdapter:
         if getattr(loss, "grad_fn", None) is None or loss.numel() != 1:
             self._cut_off = getattr(loss, "is_leaf", False)
             return
+        self._cut_off = False
         current = self._current
         self._backwards += 1
         self._loss = loss.item()
@@ -370,7 +371,7 @@ class TorchAdapter:
             )
             self._graph, self._loss, self._backwards, self._cleared = None, float("nan"), 0, None
             self._clipped, self._loaders = [], []
-            if self._cut_off and not seen.backwards:
+            if self._cut_off and not seen.backwards and not recorder.steps:
                 recorder.give_up(
                     "the loss that was sent backward depends on no weight, so that no step changes any "
                     "(`.item()`, `.detach()` and `torch.tensor(...)` cut it off from the network)"

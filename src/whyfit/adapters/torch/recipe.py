@@ -205,8 +205,10 @@ def schedule_of(
     per_epoch = all(change.step % length == 0 for change in changes)
     seen = _rates(changes, steps, length if per_epoch else 1)
     kind = type(scheduler).__name__
-    known = _FORMULAS[kind](scheduler) if kind in _FORMULAS and per_epoch else None
+    known = _FORMULAS[kind](scheduler) if kind in _FORMULAS else None
     if known is not None:
+        if not per_epoch:
+            known = replace(known, per="step", change="step")
         expected = known.at(base, np.arange(len(seen), dtype=np.float64))
         if np.allclose(expected, seen, rtol=1e-5, atol=1e-12):
             return known, None

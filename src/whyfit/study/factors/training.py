@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import (
     NO_PENALTY,
     Optimizer,
     Recipe,
 )
-from whyfit.records.schedule import Schedule
+from whyfit.records.schedule import EarlyStopping, Schedule
 from whyfit.study.factors.factor import Factor
 
 SHUFFLED = "every epoch"
@@ -48,11 +50,30 @@ def _current_schedule(_fit: Fit, recipe: Recipe) -> str:
     return "the script's own" if kind == "table" else kind.replace("_", " ")
 
 
-def _with_schedule(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+def largest_rate(fit: Fit, recipe: Recipe) -> float:
+    """The rate at which a training without its schedule goes on: after a warm-up it is not the first."""
+    rates = recipe.learning_rates(len(fit.x))
+    return recipe.optimizer.learning_rate if rates is None else float(np.max(rates))
+
+
+def _with_schedule(fit: Fit, recipe: Recipe, level: str) -> Recipe:
     """None, or that of the script taken a step further after each epoch in place of each batch."""
-    if recipe.schedule is None or level == "none":
-        return replace(recipe, schedule=None)
+    if recipe.schedule is None:
+        return recipe
+    if level == "none":
+        rate = largest_rate(fit, recipe)
+        return replace(
+            _unscheduled(recipe), optimizer=replace(recipe.optimizer, learning_rate=rate)
+        )
     return replace(recipe, schedule=replace(recipe.schedule, per="epoch", change="epoch"))
+
+
+def _unscheduled(recipe: Recipe) -> Recipe:
+    """Without schedule; scikit-learn's `adaptive`, which ends a training itself, gives way to `tol`."""
+    schedule, stopping = recipe.schedule, recipe.early_stopping
+    if schedule is not None and schedule.kind == "adaptive" and stopping is None:
+        stopping = EarlyStopping(schedule.patience, schedule.threshold, framework="sklearn")
+    return replace(recipe, schedule=None, early_stopping=stopping)
 
 
 ADAM = "adam(0.003)"
@@ -80,7 +101,9 @@ def _with_optimizer(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
     name, rate = level.removesuffix(")").split("(")
     constants = DEFAULTS.get((recipe.framework, name), {})
     made = Optimizer(name, float(rate), framework=recipe.framework, **constants)
-    return replace(recipe, optimizer=made)
+    # scikit-learn's schedules are those of its `sgd` alone.
+    kept = recipe if recipe.framework != "sklearn" or name == "sgd" else _unscheduled(recipe)
+    return replace(kept, optimizer=made)
 
 
 def _batch_sizes(fit: Fit, recipe: Recipe) -> tuple[str, ...]:

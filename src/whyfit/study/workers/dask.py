@@ -10,6 +10,7 @@ import time
 import uuid
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from whyfit.engine import lanes
@@ -29,6 +30,9 @@ LOOK_EVERY, LOOK_AGAIN = 2.0, 0.05
 MOST_LOSSES = 3
 """Times that the workers of a chunk may die: Dask itself allows three deaths each time
 (distributed.scheduler.allowed-failures)."""
+
+KNOWN_WITHIN = 5.0
+"""Seconds after which a scheduler that is busy, but well, knows of a task that was sent to it."""
 
 
 class Dask(Place):
@@ -77,6 +81,24 @@ class Dask(Place):
                 )
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A chunk that is waited for, and since when."""
+
+    future: Future[Answer]
+    at: float
+
+
+def _hand_on(theirs: Future[Answer], ours: Future[Answer]) -> None:
+    with suppress(InvalidStateError):  # given up, or cancelled
+        if theirs.cancelled():
+            ours.set_exception(CancelledError())
+        elif error := theirs.exception():
+            ours.set_exception(error)
+        else:
+            ours.set_result(theirs.result())
+
+
 class DaskCrew(Crew):
     """The workers of a cluster, with the data of one study on all of them."""
 
@@ -84,7 +106,7 @@ class DaskCrew(Crew):
         super().__init__(data)
         self._place, self._client = place, place.client
         self._losses = 0
-        self._sent: dict[str, Future[Answer]] = {}
+        self._sent: dict[str, Sent] = {}
         self._missing: set[str] = set()
         self._looked = self._had_workers = time.monotonic()
         # Each chunk is a task of its own, even if another has the same content.
@@ -93,8 +115,12 @@ class DaskCrew(Crew):
 
     def submit(self, chunk: Chunk) -> Future[Answer]:
         key = f"train_chunk-{uuid.uuid4()}"
-        self._sent[key] = self._executor.submit(train_chunk, chunk, self._scattered, key=key)
-        return self._sent[key]
+        theirs = self._executor.submit(train_chunk, chunk, self._scattered, key=key)
+        ours: Future[Answer] = Future()  # Dask's own may not be given up
+        theirs.add_done_callback(lambda _done: _hand_on(theirs, ours))
+        ours.add_done_callback(lambda _done: ours.cancelled() and theirs.cancel())
+        self._sent[key] = Sent(ours, time.monotonic())
+        return ours
 
     def workers(self) -> int:
         return max(1, self._threads())
@@ -132,14 +158,23 @@ class DaskCrew(Crew):
         Where all workers die while a result is fetched, the scheduler forgets its task, and the client
         goes on waiting for it (distributed.client.Client._gather).
         """
-        self._sent = {key: future for key, future in self._sent.items() if not future.done()}
-        if not self._sent:
+        self._sent = {key: sent for key, sent in self._sent.items() if not sent.future.done()}
+        known_by = time.monotonic() - KNOWN_WITHIN
+        keys = [key for key, sent in self._sent.items() if sent.at < known_by]
+        if not keys:
             return
-        states = self._client.sync(self._client.scheduler.get_task_status, keys=list(self._sent))
+        try:
+            states = self._client.sync(self._client.scheduler.get_task_status, keys=keys)
+        except (
+            OSError,
+            ValueError,
+            AttributeError,
+        ):  # the connection broke since the workers were counted
+            return
         missing = {key for key, state in states.items() if state in (None, "forgotten")}
         for key in missing & self._missing:
             with suppress(InvalidStateError):  # the answer came after all
-                self._sent.pop(key).set_exception(CancelledError(key))
+                self._sent.pop(key).future.set_exception(CancelledError(key))
         self._missing = missing
 
     def _scatter(self) -> Any:
