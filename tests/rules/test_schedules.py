@@ -34,7 +34,7 @@ def test_a_rate_that_is_gone_early_is_seen():
     fit = scheduled(Schedule("exponential", interval=2, factor=0.5))
     said = learning_rate_too_low.check(gather(fit))
     assert said is not None
-    assert "all 160 steps together go as far as 3 at the largest" in said.message
+    assert "all 160 steps together go as far as 3 steps at the largest rate" in said.message
     assert said.remedies == (Change("schedule", "none"),)
     assert fit.recipe is not None
     loop = replace(fit.recipe, optimizer=replace(fit.recipe.optimizer, framework="torch"))
@@ -81,6 +81,15 @@ def test_the_way_of_steps_is_that_of_the_schedule():
     assert steps.reach == pytest.approx(4 * 1e-2 * np.sum(0.9 ** np.arange(40)))
 
 
+def test_the_way_of_steps_is_that_of_the_epochs_made():
+    fit = fit_of(recipe((8,), "tanh", kernel=HE, epochs=10, batch_size=16), *sine(64))
+    assert fit.recipe is not None
+    stopped = replace(fit, recipe=replace(fit.recipe, epochs=500))
+    steps = gather(stopped).steps
+    assert steps is not None
+    assert steps.reach == pytest.approx(10 * 4 * 1e-2)
+
+
 def test_levels():
     fit = scheduled(Schedule("exponential", interval=2, factor=0.5))
     assert fit.recipe is not None
@@ -90,6 +99,9 @@ def test_levels():
     warm = Schedule("cosine", interval=20, warmup=10, warmup_target=0.1)
     held = factors.apply(arm(Change("schedule", "none")), fit, replace(fit.recipe, schedule=warm))
     assert held.optimizer.learning_rate == pytest.approx(0.1)
+    both = arm(Change("schedule", "none"), Change("learning_rate", "0.5"))
+    set_so = factors.apply(both, fit, replace(fit.recipe, schedule=warm))
+    assert set_so.optimizer.learning_rate == 0.5  # as the patch writes it
     by_epoch = replace(fit.recipe, schedule=replace(fit.recipe.schedule, per="epoch"))
     assert factors.resolve(Change("schedule", "once an epoch"), fit, by_epoch) is None
     assert factors.resolve(Change("schedule", "none"), fit, by_epoch) is not None

@@ -137,11 +137,10 @@ def step_measures(
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         sizes = [_size(weight) for weight, _bias in gradients(start, few, few_y, pull)]
-    rate, steps = recipe.optimizer.learning_rate, recipe.steps(len(fit.x))
-    made = fit.epochs_done or recipe.epochs
-    rates = recipe.learning_rates(len(fit.x), made)
-    if rates is not None:
-        rate, steps = float(np.mean(rates)), made * recipe.steps_per_epoch(len(fit.x))
+    epochs = fit.epochs_done or recipe.epochs
+    rates = recipe.learning_rates(len(fit.x), epochs)
+    rate = recipe.optimizer.learning_rate if rates is None else float(np.mean(rates))
+    steps = epochs * recipe.steps_per_epoch(len(fit.x))
     return StepMeasures(
         gradients=tuple(sizes),
         curvature=curvature(recipe, start, few, few_y, pull),

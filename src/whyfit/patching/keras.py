@@ -9,6 +9,13 @@ import libcst as cst
 
 from whyfit.patching import scaling_keras
 from whyfit.patching.keras_callbacks import STOPPING, without_stopping
+from whyfit.patching.keras_optimizer import (
+    COMPILE_ARGUMENTS,
+    place_decay,
+    place_learning_rate,
+    place_optimizer,
+    place_schedule,
+)
 from whyfit.patching.placing import (
     Placing,
     Request,
@@ -22,23 +29,10 @@ from whyfit.patching.placing import (
 )
 from whyfit.records.finding import Change
 from whyfit.records.fit import Place
-from whyfit.syntax.arguments import given
-from whyfit.syntax.decays import with_schedule
 from whyfit.syntax.edits import CannotPlace, Edit, calls_within
 
 DENSE_ARGUMENTS = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
 FIT_ARGUMENTS = ("x", "y", "batch_size", "epochs")
-COMPILE_ARGUMENTS = ("optimizer", "loss")
-OPTIMIZERS = {
-    "sgd": "SGD",
-    "rmsprop": "RMSprop",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "adamax": "Adamax",
-    "nadam": "Nadam",
-    "adagrad": "Adagrad",
-    "adadelta": "Adadelta",
-}
 
 
 def _kernel_initializer(request: Request, change: Change) -> None:
@@ -158,94 +152,6 @@ def _depth(request: Request, _change: Change) -> None:
     request.edits.repeated.append(layers_of(request, hidden(request.fit))[-1].place)
 
 
-def _not_scheduled(request: Request, what: str) -> None:
-    if any(call.role == "scheduler" for call in request.fit.calls):
-        raise CannotPlace(f"set {what} by hand: a LearningRateScheduler sets the rate")
-
-
-def _falls(request: Request) -> bool:
-    """Whether the optimizer's rate is a schedule that the arm leaves as it is."""
-    recipe = request.fit.recipe
-    schedule = recipe.schedule if recipe else None
-    kept = request.level("schedule") is None
-    return schedule is not None and not schedule.watches_loss and kept
-
-
-def _learning_rate(request: Request, change: Change) -> None:
-    _not_scheduled(request, f"the learning rate to {change.to}")
-    recipe = request.fit.recipe
-    if _falls(request):
-        raise CannotPlace(f"let the schedule begin at {change.to}")  # a number would end it
-    (compiled, *_more) = calls_of(request, "compile")
-    made = next((call for call in request.fit.calls if call.role == "optimizer"), None)
-    if made is not None and made.place != compiled.place:
-        place = calls_of(request, "optimizer")[0].place
-        request.edits.arguments.append(Edit(place, "learning_rate", change.to, ("learning_rate",)))
-        return
-    name = OPTIMIZERS[recipe.optimizer.name if recipe else "adam"]
-    code = f"{name}(learning_rate={change.to})"
-    request.edits.arguments.append(Edit(compiled.place, "optimizer", code, COMPILE_ARGUMENTS))
-    request.edits.imports[name] = "keras.optimizers"
-
-
-def _schedule(request: Request, change: Change) -> None:
-    """The largest number that the schedule gives, in its place."""
-    recipe = request.fit.recipe
-    if change.to != "none" or recipe is None or recipe.schedule is None:
-        raise CannotPlace(by_hand("schedule", f"it has to be taken a step further {change.to}"))
-    if recipe.schedule.kind == "table" or recipe.schedule.watches_loss:
-        raise CannotPlace("leave out what sets the learning rate while the model trains")
-    if request.level("learning_rate") is None and request.level("optimizer") is None:
-        rates = recipe.learning_rates(len(request.fit.x))
-        rate = recipe.optimizer.learning_rate if rates is None else max(rates)
-        _learning_rate(request, Change("learning_rate", f"{rate:g}"))
-
-
-def _decay(request: Request, change: Change) -> None:
-    schedule = f"keras.optimizers.schedules.InverseTimeDecay(rate, 1, {change.to})"
-    fit = request.fit
-    _not_scheduled(request, f"the decay of the learning rate to {change.to}")
-    (made, *_more) = calls_of(request, "optimizer")
-    near = calls_within(request.source, lambda _call: True, made.place.line, made.place.end_line)
-    found = next(
-        (call for call, at in near if replace(at, file=made.place.file) == made.place), None
-    )
-    stars = found is not None and any(each.star for each in found.args)
-    hidden_rate = found is not None and stars and given(found, "learning_rate") is None
-    if found is None or given(found, "decay") is None or hidden_rate:
-        raise CannotPlace(
-            f"write learning_rate={schedule} by hand: the call of line {made.place.line} does not say "
-            "which rate and decay it passes"
-        )
-    if isinstance(found.func, cst.Name):
-        request.edits.imports["InverseTimeDecay"] = "keras.optimizers.schedules"
-    # What the author wrote stays, unless another decay is wanted.
-    same = fit.ignored_decay is not None and float(change.to) == fit.ignored_decay
-    rate = f"{fit.recipe.optimizer.learning_rate:g}" if fit.recipe else "0.001"
-
-    def rewrite(call: cst.Call) -> cst.BaseExpression:
-        decay = None if same else change.to
-        return with_schedule(call, rate, decay=decay, bare="InverseTimeDecay")[0]
-
-    request.edits.rewritten.append((made.place, rewrite))
-
-
-def _optimizer(request: Request, change: Change) -> None:
-    name, rate = change.to.removesuffix(")").split("(")
-    _not_scheduled(request, f"the optimizer to {change.to}")
-    kind = OPTIMIZERS[name]
-    if _falls(request):
-        raise CannotPlace(f"let the optimizer be {kind}, with a schedule that begins at {rate}")
-    code = f"{kind}(learning_rate={rate})"
-    request.edits.imports[kind] = "keras.optimizers"
-    (compiled, *_more) = calls_of(request, "compile")
-    made = next((call for call in request.fit.calls if call.role == "optimizer"), None)
-    if made is not None and made.place != compiled.place:
-        request.edits.replaced.append((calls_of(request, "optimizer")[0].place, code))
-        return
-    request.edits.arguments.append(Edit(compiled.place, "optimizer", code, COMPILE_ARGUMENTS))
-
-
 def _epochs(request: Request, change: Change) -> None:
     step = _steps_of_loop(request)
     if step is not None:
@@ -290,10 +196,10 @@ PLACES: Mapping[str, Placing] = {
     "use_bias": _use_of_biases,
     "shuffle": _shuffle,
     "loss": _loss,
-    "optimizer": _optimizer,
-    "learning_rate": _learning_rate,
-    "decay": _decay,
-    "schedule": _schedule,
+    "optimizer": place_optimizer,
+    "learning_rate": place_learning_rate,
+    "decay": place_decay,
+    "schedule": place_schedule,
     "epochs": _epochs,
     "batch_size": _batch_size,
     "weight_penalty": _weight_penalty,

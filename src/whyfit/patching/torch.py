@@ -285,9 +285,13 @@ def _learning_rate(request: Request, change: Change) -> None:
     request.edits.arguments.append(Edit(place, "lr", change.to, OPTIMIZER_ARGUMENTS))
 
 
-def _schedule(_request: Request, change: Change) -> None:
-    if change.to == "none":
-        raise CannotPlace("leave out the step() of the scheduler, or what else sets the rate")
+def _schedule(request: Request, change: Change) -> None:
+    recipe = request.fit.recipe
+    if change.to == "none" and recipe is not None:
+        found = "leave out the step() of the scheduler, or what else sets the rate"
+        rate = recipe.largest_rate(len(request.fit.x))
+        warmed_up = rate > recipe.optimizer.learning_rate
+        raise CannotPlace(f"{found}, and set it to {rate:g}" if warmed_up else found)
     raise CannotPlace(f"call the step() of the scheduler, or what else sets the rate, {change.to}")
 
 

@@ -136,8 +136,8 @@ class StepMeasures:
     `end_curvature` at the end; NaN where the network is too large. Plain gradient descent overshoots
     where learning rate x curvature exceeds 2. `moved` is how far each layer's weights went from the
     start, over their size there; `update` the mean step over the size of the weights, in the last
-    recorded epoch. `reach` is steps x mean learning rate, the farthest a weight can go where steps are
-    normalised (Adam and its kin; None otherwise), and `distance` how far the output weights must go
+    recorded epoch. `reach` is steps made x mean learning rate, the farthest a weight can go where steps
+    are normalised (Adam and its kin; None otherwise), and `distance` how far the output weights must go
     for an output of the size of the targets. `smallest` is the least root mean square weight of any
     layer at the start.
     """

@@ -328,8 +328,8 @@ class Recipe:
         return whole + (rest > 0 and not self.drop_last)
 
     def learning_rates(self, samples: int, epochs: int | None = None) -> Array | None:
-        """Rates of a whole training, one an epoch or one a step, where a schedule tells them beforehand,
-        of shape (epochs,) or (steps,). `epochs` counts those that were made, where training ended early.
+        """Rates of a whole training, or of its first `epochs`, of shape (epochs,) or (steps,); None
+        where there is no schedule or it watches the loss.
         """
         schedule = self.schedule
         if schedule is None or schedule.watches_loss:
@@ -338,6 +338,11 @@ class Recipe:
         used = steps * self.batch_size if self.drop_last else samples
         made = self.epochs if epochs is None else epochs
         return schedule.rates(self.optimizer.learning_rate, made, steps, used)
+
+    def largest_rate(self, samples: int) -> float:
+        """The rate at which a training without its schedule goes on: after a warm-up not the first."""
+        rates = self.learning_rates(samples)
+        return self.optimizer.learning_rate if rates is None else float(np.max(rates))
 
     def network(self, weights: Array) -> Network:
         """The network whose weights lie in one row: for each layer kernel, bias, slopes of prelu."""

@@ -37,7 +37,6 @@ FALLS = 0.75
 # Beyond this the targets are to blame, not the rate: no learning rate is a thousand times too small.
 NOT_THE_RATE = 1000.0
 
-
 # An exponential schedule that ends at a thousandth of its rate has a seventh of it in the mean. Where
 # the mean is below a twentieth the steps that count are over early.
 LEAST_SHARE = 0.05
@@ -97,13 +96,13 @@ def check(evidence: Evidence) -> Finding | None:
 
 
 def _faded(evidence: Evidence, recipe: Recipe) -> Finding | None:
-    """Suspect a schedule that leaves too few steps that count."""
+    """Suspect a schedule that leaves too few steps that count, and those early: not one that rises."""
     fit, schedule = evidence.fit, recipe.schedule
     rates = recipe.learning_rates(len(fit.x), fit.epochs_done or recipe.epochs)
     if rates is None or schedule is None or not np.max(rates) > 0.0:
         return None
     share = float(np.mean(rates) / np.max(rates))
-    late = float(np.mean(rates[len(rates) // 2 :]) / np.max(rates))  # not so where the rate rises
+    late = float(np.mean(rates[len(rates) // 2 :]) / np.max(rates))
     if max(share, late) >= LEAST_SHARE:
         return None
     steps = evidence.training.steps
@@ -113,7 +112,7 @@ def _faded(evidence: Evidence, recipe: Recipe) -> Finding | None:
     return Finding(
         "learning-rate-too-low",
         f"the schedule takes the learning rate from {np.max(rates):.2g} to {rates[-1]:.1g}: all {steps} "
-        f"steps together go as far as {steps * share:.0f} at the largest",
+        f"steps together go as far as {steps * share:.0f} steps at the largest rate",
         (Measure("mean rate of the schedule over its largest", share, LEAST_SHARE),),
         (),
         (*slower, Change("schedule", "none")),

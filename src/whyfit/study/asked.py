@@ -106,7 +106,7 @@ def _obstacle(laboratory: Laboratory, changes: Arm) -> str | None:
         if laboratory.recipe.schedule is None:
             return "the script has no schedule for its learning rate"
         if factors.resolve(wanted, laboratory.fit, laboratory.recipe) is None:
-            return "its schedule is not one of steps"
+            return "the script's schedule does not move on with each batch"
     layers = len(laboratory.recipe.hidden)
     if not layers and OF_HIDDEN_LAYERS & levels.keys():
         return "the network has no hidden layer"

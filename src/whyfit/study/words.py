@@ -50,6 +50,8 @@ def without_it(change: Change) -> str:
     >>> without_it(Change("dropout", "none")), without_it(Change("units", "8"))
     ('with the dropout', 'without 8 units')
     """
+    if change == Change("schedule", "none"):
+        return "with the schedule"
     said = phrase(change)
     return f"with the {said.removeprefix('no ')}" if said.startswith("no ") else f"without {said}"
 

@@ -40,10 +40,10 @@ FACTORS: tuple[Factor, ...] = (
     BIAS_INITIALIZER,
     USE_BIAS,
     OUTPUT_ACTIVATION,
+    SCHEDULE,
     OPTIMIZER,
     LEARNING_RATE,
     DECAY,
-    SCHEDULE,
     EPOCHS,
     EARLY_STOPPING,
     DROPOUT,
@@ -144,7 +144,8 @@ def _by_step(schedule: Schedule) -> bool:
 
 def apply(changes: Arm, fit: Fit, recipe: Recipe) -> Recipe:
     """The recipe of an arm. Changes are applied in the order of FACTORS, because the spread of the
-    biases depends on inputs and weights, and a new layer takes the widths set after it.
+    biases depends on inputs and weights, a new layer takes the widths set after it, and a rate that is
+    set counts for more than the one at which a schedule is left.
     """
     for factor in FACTORS:
         for change in changes:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import (
     NO_PENALTY,
@@ -50,18 +48,14 @@ def _current_schedule(_fit: Fit, recipe: Recipe) -> str:
     return "the script's own" if kind == "table" else kind.replace("_", " ")
 
 
-def largest_rate(fit: Fit, recipe: Recipe) -> float:
-    """The rate at which a training without its schedule goes on: after a warm-up it is not the first."""
-    rates = recipe.learning_rates(len(fit.x))
-    return recipe.optimizer.learning_rate if rates is None else float(np.max(rates))
-
-
 def _with_schedule(fit: Fit, recipe: Recipe, level: str) -> Recipe:
-    """None, or that of the script taken a step further after each epoch in place of each batch."""
+    """No schedule and the largest rate that it gives, or the script's moved on after each epoch in place
+    of each batch.
+    """
     if recipe.schedule is None:
         return recipe
     if level == "none":
-        rate = largest_rate(fit, recipe)
+        rate = recipe.largest_rate(len(fit.x))
         return replace(
             _unscheduled(recipe), optimizer=replace(recipe.optimizer, learning_rate=rate)
         )

@@ -165,12 +165,8 @@ class DaskCrew(Crew):
             return
         try:
             states = self._client.sync(self._client.scheduler.get_task_status, keys=keys)
-        except (
-            OSError,
-            ValueError,
-            AttributeError,
-        ):  # the connection broke since the workers were counted
-            return
+        except (OSError, ValueError, AttributeError):
+            return  # the connection broke since the workers were counted; the next look finds that
         missing = {key for key, state in states.items() if state in (None, "forgotten")}
         for key in missing & self._missing:
             with suppress(InvalidStateError):  # the answer came after all
