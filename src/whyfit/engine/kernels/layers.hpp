@@ -1,42 +1,86 @@
 // Dense layers in lanes: out = f(in W + b) and its two gradients, as register tiles.
 //
 // A tile keeps a few sums of a small block (samples x units, inputs x units or samples x inputs)
-// in registers while it runs along the third axis; with T x T sums each step needs 2 T loads for
-// T^2 multiply-adds, so that the arithmetic units, not memory, set the pace.
+// in registers while it runs along the third axis; with S x U sums each step needs S + U loads for
+// S U multiply-adds, so that the arithmetic units, not memory, set the pace. Tiles follow each other in an
+// order in which what they share stays in the nearest cache (Goto and van de Geijn 2008): the rows of a tile
+// while the units pass, and no more than kAlong steps at a time, between which the sums wait in memory.
+// The order in which a sum adds its terms does not depend on any of this.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <type_traits>
 
 #include "activations.hpp"
 
 namespace whyfit {
 namespace WHYFIT_TARGET {
 
-// 16 sums and their operands fit the 32 registers of AVX-512 and NEON; 8 fit the 16 of AVX2 and SSE.
+// 16 sums and their operands fit the 32 registers of AVX-512 and NEON; 12 fit the 16 of AVX2 and SSE. Eight or
+// more hide the four cycles that each waits for itself, on two units a core.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr bool kManyRegisters = true;
 #else
 constexpr bool kManyRegisters = false;
 #endif
-constexpr int kTileRows = 4, kTileUnits = kManyRegisters ? 4 : 2;
+constexpr int kTileRows = kManyRegisters ? 4 : 6, kTileUnits = kManyRegisters ? 4 : 2;
+
+// Steps along the third axis, and units or inputs across, of a block of tiles: 6 rows of 64 registers take 12 KB
+// with AVX2, the block's weights 64 KB.
+constexpr int kAlong = 64, kAcross = 32;
+
+// Calls work(std::integral_constant<int, size>, at) for `count` things in tiles of 6, 4, 2 and 1, at most kMost, of
+// which the small ones, that leave the arithmetic units waiting, are as few as they can be.
+template <int kMost, class Work>
+[[gnu::always_inline]] inline void in_tiles(int count, const Work& work) {
+  static_assert(kMost <= 6);
+  int at = 0;
+  if constexpr (kMost == 6)
+    for (; count - at >= 6 && count - at != 8; at += 6) work(std::integral_constant<int, 6>{}, at);
+  if constexpr (kMost >= 4)
+    for (; count - at >= 4; at += 4) work(std::integral_constant<int, 4>{}, at);
+  for (; count - at >= 2; at += 2) work(std::integral_constant<int, 2>{}, at);
+  if (at < count) work(std::integral_constant<int, 1>{}, at);
+}
+
+// A value that several multiply-adds use. GCC would read it from memory in each of them, and a core has
+// two loads a cycle at best.
+template <class Real>
+[[gnu::always_inline]] inline Vector<Real> held(Vector<Real> value) {
+#if defined(__x86_64__)
+  asm("" : "+v"(value));
+#endif
+  return value;
+}
 
 // The data of a batch where all replicates see the same samples: one number serves all lanes. `width` is
 // how far rows are apart.
 template <class Real>
 struct SharedRows {
   const Real* data;
-  int width;
-  Real at(int sample, int column) const { return data[sample * width + column]; }
-  SharedRows from(int sample) const { return {data + sample * width, width}; }
+  std::ptrdiff_t width;
+  Real at(std::ptrdiff_t sample, std::ptrdiff_t column) const { return data[sample * width + column]; }
+  Real held_at(std::ptrdiff_t sample, std::ptrdiff_t column) const { return at(sample, column); }
+  SharedRows from(std::ptrdiff_t sample, std::ptrdiff_t column) const {
+    return {data + sample * width + column, width};
+  }
 };
 
 // A hidden layer's output, or the data where each replicate sees samples of its own.
 template <class Real>
 struct LaneRows {
   const Vector<Real>* data;
-  int width;
-  Vector<Real> at(int sample, int column) const { return data[sample * width + column]; }
-  LaneRows from(int sample) const { return {data + sample * width, width}; }
+  std::ptrdiff_t width;
+  Vector<Real> at(std::ptrdiff_t sample, std::ptrdiff_t column) const {
+    return data[sample * width + column];
+  }
+  Vector<Real> held_at(std::ptrdiff_t sample, std::ptrdiff_t column) const {
+    return held<Real>(at(sample, column));
+  }
+  LaneRows from(std::ptrdiff_t sample, std::ptrdiff_t column) const {
+    return {data + sample * width + column, width};
+  }
 };
 
 template <class Real>
@@ -46,165 +90,198 @@ struct Weights {
   int inputs;
   int units;
   // Set by the caller of the training when it is to end: a batch of many samples is given up between two
-  // columns of tiles, and what has been computed of it is used no more.
+  // tiles, and what has been computed of it is used no more.
   const std::atomic<bool>* cancelled;
 
   bool goes_on() const { return !cancelled->load(std::memory_order_relaxed); }
 };
 
+// Which terms of its sums a tile adds: the first part begins at zero or the bias, the others at what has been
+// stored, and the last applies the activation.
+struct Part {
+  int from, steps;
+  bool first, last;
+  Part(int at, int all)
+      : from(at), steps(all - at < kAlong ? all - at : kAlong), first(at == 0), last(at + steps == all) {}
+};
+
+// Calls work(size, width, row, column) for the tiles of a matrix of `rows` times `across`, block after block.
+template <class Real, class Work>
+[[gnu::always_inline]] inline void in_blocks(const Weights<Real>& layer, int rows, int across, const Work& work) {
+  for (int first = 0; first < across; first += kAcross) {
+    const int columns = across - first < kAcross ? across - first : kAcross;
+    in_tiles<kTileRows>(rows, [&](auto size, int row) {
+      if (layer.goes_on())
+        in_tiles<kTileUnits>(columns, [&](auto width, int column) { work(size, width, row, first + column); });
+    });
+  }
+}
+
 // ---- forward: out[s][u] = f(sum_i in[s][i] W[i][u] + b[u]) ----
 
 template <class Real, class F, int S, int U, class Rows>
-inline void forward_tile(const F& f, const Rows& rows, const Weights<Real>& layer, int unit,
+inline void forward_tile(const F& f, const Rows& rows, const Weights<Real>& layer, const Part& part, int unit,
                          Vector<Real>* out) {
+  const std::ptrdiff_t units = layer.units;
+  const Vector<Real>* kernel = layer.kernel + part.from * units + unit;
   Vector<Real> sum[S][U];
   #pragma GCC unroll 8
-  for (int u = 0; u < U; ++u) {
-    Vector<Real> bias = layer.bias ? layer.bias[unit + u] : Vector<Real>{};
+  for (int s = 0; s < S; ++s)
     #pragma GCC unroll 8
-    for (int s = 0; s < S; ++s) sum[s][u] = bias;
-  }
-  const Vector<Real>* kernel = layer.kernel + unit;
-  for (int i = 0; i < layer.inputs; ++i, kernel += layer.units) {
+    for (int u = 0; u < U; ++u)
+      sum[s][u] = !part.first ? out[s * units + u] : layer.bias ? layer.bias[unit + u] : Vector<Real>{};
+  for (int i = part.from; i < part.from + part.steps; ++i, kernel += units) {
+    Vector<Real> weight[U];
+    #pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) weight[u] = kernel[u];
     #pragma GCC unroll 8
     for (int s = 0; s < S; ++s) {
-      auto value = rows.at(s, i);
+      auto value = rows.held_at(s, i);
       #pragma GCC unroll 8
-      for (int u = 0; u < U; ++u) sum[s][u] += value * kernel[u];
+      for (int u = 0; u < U; ++u) sum[s][u] += value * weight[u];
     }
   }
   #pragma GCC unroll 8
   for (int s = 0; s < S; ++s) {
-    apply(f, sum[s]);
+    if (part.last) apply(f, sum[s]);
     #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) out[s * layer.units + unit + u] = sum[s][u];
+    for (int u = 0; u < U; ++u) out[s * units + u] = sum[s][u];
   }
-}
-
-template <class Real, class F, int U, class Rows>
-inline void forward_units(const F& f, const Rows& rows, const Weights<Real>& layer, int unit, int samples,
-                          Vector<Real>* out) {
-  int s = 0;
-  for (; s + kTileRows <= samples; s += kTileRows)
-    forward_tile<Real, F, kTileRows, U>(f, rows.from(s), layer, unit, out + s * layer.units);
-  for (; s < samples; ++s)
-    forward_tile<Real, F, 1, U>(f, rows.from(s), layer, unit, out + s * layer.units);
 }
 
 template <class Real, class F, class Rows>
 void forward(const F& f, const Rows& rows, const Weights<Real>& layer, int samples, Vector<Real>* out) {
-  int u = 0;
-  for (; u + kTileUnits <= layer.units && layer.goes_on(); u += kTileUnits)
-    forward_units<Real, F, kTileUnits>(f, rows, layer, u, samples, out);
-  if (layer.units - u >= 2) {
-    forward_units<Real, F, 2>(f, rows, layer, u, samples, out);
-    u += 2;
+  for (int from = 0; from < layer.inputs; from += kAlong) {
+    const Part part(from, layer.inputs);
+    in_blocks(layer, samples, layer.units, [&](auto size, auto width, int sample, int unit) {
+      forward_tile<Real, F, size, width>(
+          f, rows.from(sample, 0), layer, part, unit, out + sample * layer.units + unit);
+    });
   }
-  if (layer.units - u == 1) forward_units<Real, F, 1>(f, rows, layer, u, samples, out);
 }
 
 // ---- gradient of the weights: dW[i][u] = sum_s in[s][i] delta[s][u], db[u] = sum_s delta[s][u] ----
 
-template <class Real, int I, int U, bool kBias, class Rows>
-inline void gradient_tile(const Rows& rows, const Vector<Real>* delta, int samples,
+template <class Real, int I, int U, class Rows>
+inline void gradient_tile(const Rows& rows, const Vector<Real>* delta, const Part& part,
                           const Weights<Real>& gradient, int input, int unit) {
-  Vector<Real> sum[I][U] = {};
-  Vector<Real> bias[U] = {};
-  for (int s = 0; s < samples; ++s) {
-    const Vector<Real>* row = delta + s * gradient.units + unit;
+  const std::ptrdiff_t units = gradient.units;
+  Vector<Real>* out = gradient.kernel + input * units + unit;
+  delta += part.from * units + unit;
+  Vector<Real> sum[I][U];
+  #pragma GCC unroll 8
+  for (int i = 0; i < I; ++i)
+    #pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) sum[i][u] = part.first ? Vector<Real>{} : out[i * units + u];
+  for (int s = 0; s < part.steps; ++s, delta += units) {
+    Vector<Real> of_unit[U];
+    #pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) of_unit[u] = delta[u];
     #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) {
-      auto value = rows.at(s, input + i);
+      auto value = rows.held_at(s, i);
       #pragma GCC unroll 8
-      for (int u = 0; u < U; ++u) sum[i][u] += value * row[u];
+      for (int u = 0; u < U; ++u) sum[i][u] += value * of_unit[u];
     }
-    if constexpr (kBias)
-      #pragma GCC unroll 8
-      for (int u = 0; u < U; ++u) bias[u] += row[u];
   }
   #pragma GCC unroll 8
   for (int i = 0; i < I; ++i)
     #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u)
-      gradient.kernel[(input + i) * gradient.units + unit + u] = sum[i][u];
-  if constexpr (kBias)
-    #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) gradient.bias[unit + u] = bias[u];
+    for (int u = 0; u < U; ++u) out[i * units + u] = sum[i][u];
 }
 
-template <class Real, int U, class Rows>
-inline void gradient_units(const Rows& rows, const Vector<Real>* delta, int samples,
-                           const Weights<Real>& gradient, int unit) {
-  // The bias rides along with the first inputs, which read the same deltas.
-  int i = 0;
-  if (gradient.bias && gradient.inputs >= kTileRows) {
-    gradient_tile<Real, kTileRows, U, true>(rows, delta, samples, gradient, 0, unit);
-    i = kTileRows;
-  } else if (gradient.bias) {
-    gradient_tile<Real, 1, U, true>(rows, delta, samples, gradient, 0, unit);
-    i = 1;
-  }
-  for (; i + kTileRows <= gradient.inputs && gradient.goes_on(); i += kTileRows)
-    gradient_tile<Real, kTileRows, U, false>(rows, delta, samples, gradient, i, unit);
-  for (; i < gradient.inputs; ++i)
-    gradient_tile<Real, 1, U, false>(rows, delta, samples, gradient, i, unit);
+// The sums of U columns next to each other.
+template <class Real, int U>
+inline void column_sums(const Vector<Real>* rows, int samples, std::ptrdiff_t units, Vector<Real>* out) {
+  Vector<Real> sum[U] = {};
+  for (int s = 0; s < samples; ++s, rows += units)
+    #pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) sum[u] += rows[u];
+  #pragma GCC unroll 8
+  for (int u = 0; u < U; ++u) out[u] = sum[u];
+}
+
+template <class Real>
+void bias_gradient(const Vector<Real>* delta, int samples, const Weights<Real>& gradient) {
+  int u = 0;
+  for (; u + 8 <= gradient.units; u += 8)
+    column_sums<Real, 8>(delta + u, samples, gradient.units, gradient.bias + u);
+  for (; u < gradient.units; ++u) column_sums<Real, 1>(delta + u, samples, gradient.units, gradient.bias + u);
 }
 
 template <class Real, class Rows>
 void weight_gradient(const Rows& rows, const Vector<Real>* delta, int samples,
                      const Weights<Real>& gradient) {
-  int u = 0;
-  for (; u + kTileUnits <= gradient.units && gradient.goes_on(); u += kTileUnits)
-    gradient_units<Real, kTileUnits>(rows, delta, samples, gradient, u);
-  if (gradient.units - u >= 2) {
-    gradient_units<Real, 2>(rows, delta, samples, gradient, u);
-    u += 2;
+  if (gradient.bias) bias_gradient<Real>(delta, samples, gradient);
+  Vector<Real> packed[kAlong * kTileRows];
+  for (int from = 0; from < samples; from += kAlong) {
+    const Part part(from, samples);
+    in_tiles<kTileRows>(gradient.inputs, [&](auto size, int input) {
+      auto columns = [&](const auto& rows_of_tile) {
+        in_tiles<kTileUnits>(gradient.units, [&](auto width, int unit) {
+          gradient_tile<Real, size, width>(rows_of_tile, delta, part, gradient, input, unit);
+        });
+      };
+      if (!gradient.goes_on()) return;
+      const Rows there = rows.from(from, input);
+      if constexpr (std::is_same_v<Rows, LaneRows<Real>>) {
+        // For many units the tile's columns are put side by side: rows a power of two apart share a few places
+        // of the cache.
+        if (gradient.units >= kAcross) {
+          for (int s = 0; s < part.steps; ++s)
+            #pragma GCC unroll 8
+            for (int i = 0; i < size; ++i) packed[s * size + i] = there.at(s, i);
+          return columns(LaneRows<Real>{packed, size});
+        }
+      }
+      columns(there);
+    });
   }
-  if (gradient.units - u == 1) gradient_units<Real, 1>(rows, delta, samples, gradient, u);
 }
 
 // ---- gradient of the layer's input: out[s][i] = f'(in[s][i]) sum_u delta[s][u] W[i][u] ----
 
 template <class Real, class F, int S, int I>
-inline void delta_tile(const F& f, const Vector<Real>* delta, const Weights<Real>& layer,
+inline void delta_tile(const F& f, const Vector<Real>* delta, const Weights<Real>& layer, const Part& part,
                        const Vector<Real>* input, int column, Vector<Real>* out) {
-  Vector<Real> sum[S][I] = {};
-  const Vector<Real>* kernel = layer.kernel + column * layer.units;
-  for (int u = 0; u < layer.units; ++u)
+  const std::ptrdiff_t units = layer.units, inputs = layer.inputs;
+  const Vector<Real>* kernel = layer.kernel + column * units;
+  Vector<Real> sum[S][I];
+  #pragma GCC unroll 8
+  for (int s = 0; s < S; ++s)
     #pragma GCC unroll 8
-    for (int i = 0; i < I; ++i) {
-      Vector<Real> weight = kernel[i * layer.units + u];
+    for (int i = 0; i < I; ++i) sum[s][i] = part.first ? Vector<Real>{} : out[s * inputs + i];
+  for (int u = part.from; u < part.from + part.steps; ++u) {
+    Vector<Real> weight[I];
+    #pragma GCC unroll 8
+    for (int i = 0; i < I; ++i) weight[i] = kernel[i * units + u];
+    #pragma GCC unroll 8
+    for (int s = 0; s < S; ++s) {
+      Vector<Real> value = held<Real>(delta[s * units + u]);
       #pragma GCC unroll 8
-      for (int s = 0; s < S; ++s) sum[s][i] += delta[s * layer.units + u] * weight;
+      for (int i = 0; i < I; ++i) sum[s][i] += value * weight[i];
     }
+  }
   #pragma GCC unroll 8
   for (int s = 0; s < S; ++s)
     #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) {
-      int at = s * layer.inputs + column + i;
-      out[at] = f.times_slope(input[at], sum[s][i]);
+      const int at = s * inputs + i;
+      out[at] = part.last ? f.times_slope(input[at], sum[s][i]) : sum[s][i];
     }
-}
-
-template <class Real, class F, int I>
-inline void delta_columns(const F& f, const Vector<Real>* delta, const Weights<Real>& layer,
-                          const Vector<Real>* input, int column, int samples, Vector<Real>* out) {
-  int s = 0;
-  for (; s + kTileRows <= samples; s += kTileRows)
-    delta_tile<Real, F, kTileRows, I>(f, delta + s * layer.units, layer, input + s * layer.inputs,
-                                      column, out + s * layer.inputs);
-  for (; s < samples; ++s)
-    delta_tile<Real, F, 1, I>(f, delta + s * layer.units, layer, input + s * layer.inputs, column,
-                              out + s * layer.inputs);
 }
 
 template <class Real, class F>
 void input_delta(const F& f, const Vector<Real>* delta, const Weights<Real>& layer, const Vector<Real>* input,
                  int samples, Vector<Real>* out) {
-  int i = 0;
-  for (; i + kTileUnits <= layer.inputs && layer.goes_on(); i += kTileUnits)
-    delta_columns<Real, F, kTileUnits>(f, delta, layer, input, i, samples, out);
-  for (; i < layer.inputs; ++i) delta_columns<Real, F, 1>(f, delta, layer, input, i, samples, out);
+  for (int from = 0; from < layer.units; from += kAlong) {
+    const Part part(from, layer.units);
+    in_blocks(layer, samples, layer.inputs, [&](auto size, auto width, int sample, int column) {
+      const int at = sample * layer.inputs + column;
+      delta_tile<Real, F, size, width>(
+          f, delta + sample * layer.units, layer, part, input + at, column, out + at);
+    });
+  }
 }
 
 }  // namespace WHYFIT_TARGET
