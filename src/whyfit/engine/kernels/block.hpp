@@ -39,6 +39,7 @@ class Block {
         inputs_(program.layers[0].inputs),
         outputs_(program.layers[program.layer_count - 1].units),
         batch_(int(task.samples < program.batch_size ? task.samples : program.batch_size)),
+        together_(batch_ < kMostTogether ? batch_ : kMostTogether),
         samples_used_(program.drop_last ? task.samples / batch_ * batch_ : task.samples),
         adjusts_(adjusts_gradients(program)),
         report_every_(1 + kReportedWork / (batch_ * program.parameters)),
@@ -283,9 +284,9 @@ class Block {
 
   // The loss of each lane on the held-out samples, as `evaluate` gives it, or minus the mean R^2.
   void look_at_held_out(double* found) {
-    for (std::int64_t first = 0; first < task_.held_out; first += batch_) {
+    for (std::int64_t first = 0; first < task_.held_out; first += together_) {
       std::int64_t left = task_.held_out - first;
-      int samples = int(left < batch_ ? left : batch_);
+      int samples = int(left < together_ ? left : together_);
       SharedRows<Real> x{task_.held_out_x + first * inputs_, inputs_};
       SharedRows<Real> y{task_.held_out_y + first * outputs_, outputs_};
       const V* prediction = passes_.predict(x, samples);
@@ -329,9 +330,9 @@ class Block {
   // The mean squared error over samples, weighted where they are, and outputs.
   void measure_error() {
     double total[kLanes] = {}, shares = 0.0;
-    for (std::int64_t first = 0; first < task_.samples; first += batch_) {
+    for (std::int64_t first = 0; first < task_.samples; first += together_) {
       std::int64_t left = task_.samples - first;
-      int samples = int(left < batch_ ? left : batch_);
+      int samples = int(left < together_ ? left : together_);
       SharedRows<Real> y{task_.y + first * outputs_, outputs_};
       const V* prediction =
           passes_.predict(SharedRows<Real>{task_.x + first * inputs_, inputs_}, samples);
@@ -354,7 +355,7 @@ class Block {
 
   const Program& program_;
   const Task<Real>& task_;
-  const int inputs_, outputs_, batch_;
+  const int inputs_, outputs_, batch_, together_;
   const std::int64_t samples_used_;
   const bool adjusts_;
   const std::int64_t report_every_;  // steps

@@ -24,16 +24,17 @@ class Dropout {
       owner_[lane] = Bits(std::uint32_t(mix(mix(seed) ^ std::uint64_t(first_replicate + lane))));
   }
 
-  // Multiplies every array, of `count` vectors, by the mask of this step and layer.
+  // Multiplies every array, of `count` vectors, by the mask of this step and layer from its place `first` on.
   template <int N>
-  void apply(double rate, std::int64_t step, int layer, int count, Vector<Real>* const (&arrays)[N]) const {
+  void apply(double rate, std::int64_t step, int layer, int first, int count,
+             Vector<Real>* const (&arrays)[N]) const {
     std::uint64_t place = mix((std::uint64_t(step) << 16) ^ std::uint64_t(layer));
     Words key = scrambled(owner_ ^ Bits(std::uint32_t(place)));
     key = low(key + Bits(std::uint32_t(place >> 32)));
     const Real keep = Real((1.0 - rate) * 16777216.0);
     const Vector<Real> kept = broadcast<Real>(Real(1.0 / (1.0 - rate)));
     for (int i = 0; i < count; ++i) {
-      Words bits = scrambled(low(key + Bits(std::uint32_t(i) * 0x9E3779B9u))) >> 8;
+      Words bits = scrambled(low(key + Bits(std::uint32_t(first + i) * 0x9E3779B9u))) >> 8;
       Vector<Real> number = __builtin_convertvector(as<Mask<Real>>(bits), Vector<Real>);
       Vector<Real> factor = number < keep ? kept : Vector<Real>{};
       for (int n = 0; n < N; ++n)

@@ -2,7 +2,7 @@
 //
 // A layer's sums pass through its activation either inside the layer's kernel (activations.hpp) or, where it
 // is staged, in a step of its own that stores the slope beside the output. Dropout then multiplies
-// both, so that the way back needs no mask.
+// both, so that the way back needs no mask. A large batch passes in parts, and their gradients are added up.
 #pragma once
 
 #include "arena.hpp"
@@ -14,6 +14,9 @@
 
 namespace whyfit {
 namespace WHYFIT_TARGET {
+
+// Samples that pass together: what 64 units keep of them with AVX2, outputs and deltas, stays in the second cache.
+constexpr int kMostTogether = 128;
 
 template <class Real>
 class Passes {
@@ -35,7 +38,11 @@ class Passes {
                 const std::atomic<bool>* cancelled) {
     cancelled_ = cancelled;
     weights_ = weights;
-    gradient_ = gradient;
+    gradient_ = total_ = gradient;
+    if (batch > kMostTogether) {
+      part_ = arena.take<V>(program_.parameters);
+      batch = kMostTogether;
+    }
     buffers_ = arena.take<Buffers>(program_.layer_count);
     std::int64_t widest = inputs_;
     for (int l = 0; l <= last_; ++l) {
@@ -61,23 +68,26 @@ class Passes {
               std::int64_t step) {
     step_ = step;
     penalty_ = V{};
-    V loss;
-    if (shallow_) {
-      loss = inputs_ == 1 ? shallow<1>(x, y, sample_weights, total_weight, samples)
-                          : shallow<2>(x, y, sample_weights, total_weight, samples);
-    } else if (dropped_x_) {
-      drop_inputs(x, samples);
-      LaneRows<Real> dropped{dropped_x_, inputs_};
-      loss = through(dropped, y, sample_weights, total_weight, samples);
-    } else {
-      loss = through(x, y, sample_weights, total_weight, samples);
+    batch_ = samples;
+    slope_share_ = slope_share(total_weight, samples);
+    V loss = {};
+    for (int parts = (samples + kMostTogether - 1) / kMostTogether, first = 0; parts > 0; --parts) {
+      const int together = (samples - first + parts - 1) / parts;
+      first_ = first;
+      gradient_ = first == 0 ? total_ : part_;
+      loss += part(x.from(first, 0), y.from(first, 0), sample_weights ? sample_weights + first : nullptr, together);
+      if (first > 0)
+        for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] += part_[p];
+      if (cancelled_->load(std::memory_order_relaxed)) break;
+      first += together;
     }
     if (plain_ && !sample_weights) return loss + penalty_ * Real(samples * outputs_);
     V share = loss_share(total_weight, samples);
     return (loss * share + penalty_) * Real(samples * outputs_);
   }
 
-  // The network's outputs, (samples, outputs), as it predicts: without dropout.
+  // The network's outputs, (samples, outputs), as it predicts: without dropout. No more samples than a batch, nor
+  // kMostTogether.
   template <class Rows>
   const V* predict(const Rows& x, int samples) {
     forward_all(x, samples, false);
@@ -96,6 +106,16 @@ class Passes {
   }
 
  private:
+  // A part of the batch: fills the gradient and returns the sum of its losses.
+  template <class Rows>
+  V part(const Rows& x, const Rows& y, const V* sample_weights, int samples) {
+    if (shallow_)
+      return inputs_ == 1 ? shallow<1>(x, y, sample_weights, samples) : shallow<2>(x, y, sample_weights, samples);
+    if (!dropped_x_) return through(x, y, sample_weights, samples);
+    drop_inputs(x, samples);
+    return through(LaneRows<Real>{dropped_x_, inputs_}, y, sample_weights, samples);
+  }
+
   struct Buffers {
     V* output = nullptr;    // (samples, units), after activation and dropout
     V* slope = nullptr;     // of staged layers
@@ -177,7 +197,7 @@ class Passes {
     if (buffers.activity) penalise_activity(l, samples);
     if (layer.dropout > 0.0) {
       V* const masked[] = {buffers.output, buffers.slope, buffers.negative};
-      dropout_.apply(layer.dropout, step_, l + 1, count, masked);
+      dropout_.apply(layer.dropout, step_, l + 1, first_ * layer.units, count, masked);
     }
   }
 
@@ -216,7 +236,7 @@ class Passes {
   void penalise_activity(int l, int samples) {
     const Layer& layer = program_.layers[l];
     const Buffers& buffers = buffers_[l];
-    const Real share = Real(1) / Real(samples);
+    const Real share = Real(1) / Real(batch_);
     const Real l1 = Real(layer.activity_l1), l2 = Real(layer.activity_l2);
     V sum = {};
     for (int i = 0; i < samples * layer.units; ++i) {
@@ -234,7 +254,7 @@ class Passes {
     for (int s = 0; s < samples; ++s)
       for (int i = 0; i < inputs_; ++i) dropped_x_[s * inputs_ + i] = x.at(s, i) + V{};
     V* const masked[] = {dropped_x_};
-    dropout_.apply(program_.input_dropout, step_, 0, samples * inputs_, masked);
+    dropout_.apply(program_.input_dropout, step_, 0, first_ * inputs_, samples * inputs_, masked);
   }
 
   // ---- loss ----
@@ -310,10 +330,9 @@ class Passes {
   // ---- backward ----
 
   template <class X, class Y>
-  V through(const X& x, const Y& y, const V* sample_weights, V total_weight, int samples) {
+  V through(const X& x, const Y& y, const V* sample_weights, int samples) {
     forward_all(x, samples, true);
-    V loss = loss_slopes(y, sample_weights, slope_share(total_weight, samples), samples,
-                         buffers_[last_].output, delta_);
+    V loss = loss_slopes(y, sample_weights, slope_share_, samples, buffers_[last_].output, delta_);
     if (!canonical_) through_activation_of_last(samples);
     for (int l = last_; l >= 0; --l) {
       Weights<Real> gradient = layer_view(gradient_, l);
@@ -384,21 +403,20 @@ class Passes {
   }
 
   template <int I, class Rows>
-  V shallow(const Rows& x, const Rows& y, const V* sample_weights, V total_weight, int samples) {
+  V shallow(const Rows& x, const Rows& y, const V* sample_weights, int samples) {
     Shallow<Real> net{layer_view(weights_, 0),  layer_view(weights_, 1),
                       layer_view(gradient_, 0), layer_view(gradient_, 1),
                       buffers_[0].output,       buffers_[1].output};
     auto any_loss = [&](V* prediction, V* delta_sum) {
-      return loss_slopes(y, sample_weights, slope_share(total_weight, samples), samples, prediction,
-                         prediction, delta_sum);
+      return loss_slopes(y, sample_weights, slope_share_, samples, prediction, prediction, delta_sum);
     };
     const bool plain = plain_ && !sample_weights;
     V loss = {};
     with_activation<Real>(program_.layers[0], [&](const auto& hidden) {
       if (plain && program_.loss == Loss::mean_squared_error)
-        loss = shallow_gradients<Real, MeanSquaredError<Real>, I>(hidden, net, x, y, samples, any_loss);
+        loss = shallow_gradients<Real, MeanSquaredError<Real>, I>(hidden, net, x, y, samples, batch_, any_loss);
       else if (plain && program_.loss == Loss::mean_absolute_error)
-        loss = shallow_gradients<Real, MeanAbsoluteError<Real>, I>(hidden, net, x, y, samples, any_loss);
+        loss = shallow_gradients<Real, MeanAbsoluteError<Real>, I>(hidden, net, x, y, samples, batch_, any_loss);
       else
         loss = many_tiles<Real, I>(hidden, net, x, samples, any_loss);
     });
@@ -412,8 +430,9 @@ class Passes {
   const Dropout<Real> dropout_;
   const std::atomic<bool>* cancelled_ = nullptr;
   std::int64_t step_ = 0;
-  V penalty_ = {};
-  V *weights_ = nullptr, *gradient_ = nullptr;
+  int batch_ = 0, first_ = 0;  // samples of the batch, and those before the part that passes
+  V slope_share_ = {}, penalty_ = {};
+  V *weights_ = nullptr, *gradient_ = nullptr, *total_ = nullptr, *part_ = nullptr;
   Buffers* buffers_ = nullptr;
   V *delta_ = nullptr, *next_delta_ = nullptr, *dropped_x_ = nullptr;
 };

@@ -120,10 +120,11 @@ inline Unit<Real, I> finish_gradient(const Unit<Real, I>& sum, const Unit<Real, 
   return gradient;
 }
 
-// All hidden units fit one tile: a single pass over the samples. Sums are divided by the number of samples
-// at the end.
+// All hidden units fit one tile: a single pass over the samples. Sums are divided by the number of samples of the
+// batch at the end.
 template <class Real, class F, class L, int I, int U, class Rows>
-Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y, int samples) {
+Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y, int samples,
+                      int batch) {
   Unit<Real, I> unit[U], sum[U];
   #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, u);
@@ -195,7 +196,7 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
       for (int u = 0; u < U; ++u) add_gradient<Real, F, I>(f, sum[u], x, s, value[u], delta);
     }
   }
-  const Real share = Real(L::kSlopeFactor) / Real(samples);
+  const Real share = Real(L::kSlopeFactor) / Real(batch);
   #pragma GCC unroll 8
   for (int u = 0; u < U; ++u)
     store_gradient<Real, I>(
@@ -289,9 +290,9 @@ Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int
 // With the loss L of single errors inside the one pass, where the units fit one tile.
 template <class Real, class L, int I, class F, class Rows, class LossSlopes>
 Vector<Real> shallow_gradients(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y,
-                               int samples, const LossSlopes& loss_slopes) {
+                               int samples, int batch, const LossSlopes& loss_slopes) {
   if (net.hidden.units == kShallowUnits)
-    return one_tile<Real, F, L, I, kShallowUnits>(f, net, x, y, samples);
+    return one_tile<Real, F, L, I, kShallowUnits>(f, net, x, y, samples, batch);
   return many_tiles<Real, I>(f, net, x, samples, loss_slopes);
 }
 
