@@ -22,8 +22,14 @@ SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "sine_relu.py"
 
 
 def seconds(folder: Path, *command: str) -> float:
-    """Wall time of a whole process, cold."""
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "MPLBACKEND": "Agg"}
+    """Wall time of a whole process, cold, and with an empty ledger: nothing is known from a run before."""
+    ledger = Path(tempfile.mkdtemp(dir=folder)) / "ledger.sqlite"
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "MPLBACKEND": "Agg",
+        "WHYFIT_LEDGER": str(ledger),
+    }
     began = time.monotonic()
     subprocess.run(
         command,

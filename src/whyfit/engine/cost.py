@@ -21,8 +21,6 @@ SAMPLE = 0.5  # all other networks
 WEIGHT = 0.74  # forward, its own gradient, and the gradient of the layer's input
 FIRST_WEIGHT = 0.49  # the first layer's input needs none
 UNIT = 2.9  # stores and loads of outputs and their slopes
-FAR_UNIT = 8.0  # beside that, where a batch's outputs leave the second cache
-CACHED = 16384  # samples times units of which the second cache holds output and slope
 DROPOUT = 5.7  # for each unit of a layer with dropout
 STEP = 105.0
 HELD_OUT = 1.1  # a forward pass, a third of both, over a third of the samples
@@ -104,8 +102,7 @@ def _of_epoch(recipe: Recipe, samples: int) -> float:
     batches, rest = divmod(samples, recipe.batch_size)
     rows = batches * _tiled(recipe.batch_size) + _tiled(rest)
     units = sum(layer.units for layer in layers)
-    far = min(recipe.batch_size, samples) * units > CACHED
-    return rows * weights + samples * (SAMPLE + (UNIT + FAR_UNIT * far) * units + special)
+    return rows * weights + samples * (SAMPLE + UNIT * units + special)
 
 
 def _tiled(count: int) -> int:
