@@ -125,7 +125,14 @@ from sklearn.model_selection import GridSearchCV
 model = MLPRegressor(max_iter=5)
 GridSearchCV(model, {'hidden_layer_sizes': [(3,)]}, cv=2).fit(x, y)
 """
+IN_PARTS = """
+model = MLPRegressor(hidden_layer_sizes=4, batch_size=32, random_state=0)
+for _epoch in range(5):
+    model.partial_fit(x, y.ravel())
+"""
 SURROUNDED = {
+    "epochs of partial_fit": (IN_PARTS, Change("epochs", "20"), "one epoch: make 20 passes"),
+    "one order of partial_fit": (IN_PARTS, Change("shuffle", "every epoch"), "leave it out"),
     "searched for": (SEARCH, Change("units", "8"), "search sets hidden_layer_sizes"),
     "named by a search": (SEARCH, Change("input_range", "standardised"), "names parameters"),
     "read afterwards": (

@@ -127,6 +127,20 @@ def _optimizer(request: Request, change: Change) -> None:
     _set("learning_rate_init", rate, request)
 
 
+def _epochs(request: Request, change: Change) -> None:
+    if "partial_fit(" in request.source:
+        raise CannotPlace(f"each call of partial_fit is one epoch: make {change.to} passes")
+    _set("max_iter", change.to, request)
+
+
+def _shuffle(request: Request, change: Change) -> None:
+    if "partial_fit(" in request.source and "random_state" in request.source:
+        raise CannotPlace(
+            "a fixed random_state draws the same order in every call of partial_fit: leave it out"
+        )
+    _set("shuffle", str(change.to != "off"), request)
+
+
 def _initializer(_request: Request, change: Change) -> None:
     raise CannotPlace(
         f"scikit-learn draws its start weights in one way only: {change.to} needs another library"
@@ -189,11 +203,11 @@ PLACES: Mapping[str, Placing] = {
     "depth": _sizes,
     "kernel_initializer": _initializer,
     "bias_initializer": _initializer,
-    "shuffle": lambda request, change: _set("shuffle", str(change.to != "off"), request),
+    "shuffle": _shuffle,
     "optimizer": _optimizer,
     "learning_rate": _simple("learning_rate_init"),
     "schedule": lambda request, _change: _set("learning_rate", "'constant'", request),
-    "epochs": _simple("max_iter"),
+    "epochs": _epochs,
     "batch_size": _simple("batch_size"),
     "weight_penalty": lambda request, _change: _set("alpha", "0", request),
     "early_stopping": _without_stopping,

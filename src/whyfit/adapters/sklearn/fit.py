@@ -154,6 +154,7 @@ class Training:
     x: Array = field(default_factory=lambda: np.zeros((0, 1)))
     y: Array = field(default_factory=lambda: np.zeros((0, 1)))
     weight: Array | None = None
+    order: Array | None = None  # in which every epoch takes the samples, where that is one
     recipe: Recipe | None = None
     start: Array | None = None
     last: Array | None = None
@@ -307,22 +308,22 @@ class Training:
         data = self.batches.result(self.calls)
         size = sklearn_recipe.batch_size(self.model, data.batch_size)
         whole = data.steps == 1
-        fixed = isinstance(self.model.random_state, (int, np.integer))
         self.reason = self.reason or data.reason
-        if self.model.shuffle and fixed:
-            # check_random_state(int) starts anew in every call
-            self.reason = self.reason or (
-                "partial_fit with a fixed random_state, which repeats one order, is not supported"
-            )
         if not whole and size < data.batch_size:
             self.reason = self.reason or "parts larger than a batch are not supported"
         self.x = data.x
         self.y, self.weight = without_weights(data.y, weighted=self.weight is not None)
+        seed = self.model.random_state
+        repeats = whole and self.model.shuffle and isinstance(seed, (int, np.integer))
+        if repeats:
+            # check_random_state(int) starts anew in every call, and every epoch has this one order; but for
+            # the first, whose order is drawn after the weights.
+            self.order = np.random.RandomState(seed).permutation(len(self.x))
         self.recipe = replace(
             self.recipe,
             epochs=max(1, self.calls // data.steps),
             batch_size=size,
-            shuffle=bool(self.model.shuffle) if whole else data.shuffle,
+            shuffle=bool(self.model.shuffle) and not repeats if whole else data.shuffle,
             early_stopping=None,
         )
         self.recorded = [
@@ -340,21 +341,25 @@ class Training:
         assert self.last is not None
         end = self.recipe.network(self.last)
         calls, scalers, shared = self._calls()
+        x, y, weight = (
+            each if each is None or self.order is None else each[self.order]
+            for each in (self.x, self.y, self.weight)
+        )
         seeded = self.model.random_state is not None or any(
             call.function == "numpy.random.seed" for call in self.session.seeds
         )
         return Fit(
             framework="sklearn",
             place=self.place or Place("<unknown>", 0),
-            x=self.x,
-            y=self.y,
+            x=x,
+            y=y,
             x_shape=self.x.shape,
             y_shape=self.y.shape,
             recipe=self.recipe,
             unsupported=self.reason,
             start=self.recipe.network(self.start),
             end=end,
-            predictions=end(self.x),
+            predictions=end(x),
             weight_history=self._history(),
             history={"loss": tuple(self.losses)},
             epochs_done=self.epochs,
@@ -368,7 +373,7 @@ class Training:
             engine_trained=self.engine_trained,
             environment={"sklearn": str(sklearn.__version__)},
             held_out=self.held_out,
-            sample_weight=self.weight,
+            sample_weight=weight,
         )
 
     def _history(self) -> WeightHistory | None:

@@ -238,7 +238,23 @@ class TorchRecorder:
         else:
             self.batches.check(self.steps, *batch)
         if self.batches.reason is not None:
-            self.give_up(self.batches.reason)
+            self.give_up(self._left_out() or self.batches.reason)
+
+    def _left_out(self) -> str | None:
+        """That a pass over the loader has more batches than steps, if so."""
+        steps = self.batches.pass_length if self.batches is not None else None
+        batches = number_of_batches(self.loader)
+        if steps is None or batches is None or steps >= batches:
+            return None
+        if steps > 1:
+            return (
+                f"{steps} steps in each pass over a loader of {batches} batches are not supported"
+            )
+        return (
+            "the loader is started anew after every optimizer step, so that only one of its "
+            f"{batches} batches is learned from in each pass (is the step outside of the inner "
+            "loop?), which is not supported"
+        )
 
     def _note_error(self, error: Error | None) -> None:
         if self.error is not None and error is not None:
@@ -323,7 +339,15 @@ class TorchRecorder:
         """The data set, or None where no batch could be read."""
         if self.batches is None or not self.batches._rows:
             return None
-        return self.batches.result(self.steps, tuple(self.sources))
+        data = self.batches.result(self.steps, tuple(self.sources))
+        left_out = self._left_out()
+        if left_out is None:
+            return data
+        self.give_up(left_out)
+        if not self.sources:
+            return data
+        x, y = self.sources[0]  # what the loader goes through, and the fit is looked at on
+        return replace(data, x=x, y=y)
 
     def recipe(self, data: DataSet) -> Recipe | None:
         """Everything needed to train again; `reason` says what is missing."""
@@ -408,6 +432,14 @@ def _same_data(first: Any, second: Any) -> bool:
         return True
     one, two = (getattr(each.dataset, "tensors", ()) for each in (first, second))
     return len(one) > 0 and len(one) == len(two) and all(map(operator.is_, one, two))
+
+
+def number_of_batches(loader: Any) -> int | None:
+    """Batches in a pass over a loader, or None if it does not know."""
+    try:
+        return len(loader)
+    except TypeError:
+        return None
 
 
 def loader_arrays(loader: Any, x: Array, y: Array) -> list[tuple[Array, Array]]:
