@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "sine_relu.py"
 
 
 def seconds(folder: Path, *command: str) -> float:
-    """Wall time of a whole process, cold, and with an empty ledger: nothing is known from a run before."""
+    """Wall time of a whole process, cold, with an empty ledger: nothing is known from before."""
     ledger = Path(tempfile.mkdtemp(dir=folder)) / "ledger.sqlite"
     environment = {
         **os.environ,

@@ -316,8 +316,8 @@ class Training:
         seed = self.model.random_state
         repeats = whole and self.model.shuffle and isinstance(seed, (int, np.integer))
         if repeats:
-            # check_random_state(int) starts anew in every call, and every epoch has this one order; but for
-            # the first, whose order is drawn after the weights.
+            # check_random_state(int) starts anew in every call, and every epoch has this one order;
+            # but for the first, whose order is drawn after the weights.
             self.order = np.random.RandomState(seed).permutation(len(self.x))
         self.recipe = replace(
             self.recipe,
@@ -341,10 +341,10 @@ class Training:
         assert self.last is not None
         end = self.recipe.network(self.last)
         calls, scalers, shared = self._calls()
-        x, y, weight = (
-            each if each is None or self.order is None else each[self.order]
-            for each in (self.x, self.y, self.weight)
-        )
+        x, y, weight = self.x, self.y, self.weight
+        if self.order is not None:
+            x, y = x[self.order], y[self.order]
+            weight = None if weight is None else weight[self.order]
         seeded = self.model.random_state is not None or any(
             call.function == "numpy.random.seed" for call in self.session.seeds
         )
