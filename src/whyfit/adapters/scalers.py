@@ -86,6 +86,15 @@ def same_scaler(session: Session, x: Array, y: Array) -> bool:
     return bool(made[0] & made[1])
 
 
+def after(first: Scaler | None, second: Scaler) -> Scaler:
+    """Two scalings as one, known by the second."""
+    if first is None:
+        return second
+    offset = first.transform.invert(np.asarray(second.transform.offset))
+    scale = np.asarray(first.transform.scale) * np.asarray(second.transform.scale)
+    return Scaler(second.kind, Affine(tuple(map(float, offset)), tuple(map(float, scale))))
+
+
 def describe(scaler: Any) -> Scaler | None:
     """A fitted scaler as an affine map, or None if it is of no known kind."""
     kind = type(scaler).__name__

@@ -120,6 +120,10 @@ def place_batch_size_of_loop(request: Request, inside: fits.Place, change: Chang
     request.edits.constants[name] = change.to
 
 
+OF_THE_NETWORK = ("Normalization", "Rescaling")
+"""Scalers that are layers of the network."""
+
+
 def place_scaling(role: str, name: str, without: Placing | None = None) -> Placing:
     """Change the scaler that made x or y; without one, scale as `without` does, or say what to do."""
 
@@ -141,6 +145,10 @@ def place_scaling(role: str, name: str, without: Placing | None = None) -> Placi
                 + (", and turn predictions back" if name == "y" else "")
                 + f": the script has no scaler for it{why}"
             )
+        if scaler.kind in OF_THE_NETWORK:
+            never = set(scaler.transform.offset) == {0.0} and set(scaler.transform.scale) == {1.0}
+            now = "was never adapted: call its adapt(x)" if never else "scales it now"
+            raise CannotPlace(f"scale {name} {wanted}: a {scaler.kind} layer {now}")
         (call, *_more) = calls_of(request, role)
         if change.to == "[-1, 1]" and scaler.kind == "MinMaxScaler":
             request.edits.arguments.append(

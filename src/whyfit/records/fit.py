@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """A fitted scikit-learn scaler through which x or y went before `fit`."""
+    """What scaled x or y before the network: a scaler of scikit-learn, or a first layer of Keras."""
 
     kind: str
     transform: Affine

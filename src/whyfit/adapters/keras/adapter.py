@@ -136,6 +136,9 @@ class KerasAdapter:
                     values = np.asarray(x)
                     if np.issubdtype(values.dtype, np.number) and len(values):
                         values = np.array(values, dtype=np.float64).reshape(len(values), -1)
+                        last = self._seen.last.get(id(model))
+                        if last is not None and last.scaler is not None:
+                            values = last.scaler.transform(values)
                         if loop is not None:
                             loop.asked.append(values)
                         elif number is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.continued import joined, one_training
 from whyfit.adapters.keras.recorder import KerasRecorder
-from whyfit.adapters.scalers import with_scalers
+from whyfit.adapters.scalers import after, with_scalers
 from whyfit.errors import Unsupported
 from whyfit.records.fit import Call, Fit, Place, WeightHistory
 from whyfit.records.network import Array
@@ -51,6 +51,7 @@ def _fit(recorder: KerasRecorder) -> Fit:
         predictions = _model_predictions(recorder)
     x, y = np.asarray(recorder.given["x"]), np.asarray(recorder.given["y"])
     calls, scalers, shared = with_scalers(recorder.session, _calls(recorder), x, y)
+    inputs = scalers[0] if recorder.scaler is None else after(scalers[0], recorder.scaler)
     return Fit(
         framework="keras",
         place=recorder.place or Place("<unknown>", 0),
@@ -74,7 +75,7 @@ def _fit(recorder: KerasRecorder) -> Fit:
         history={name: tuple(values) for name, values in recorder.history.items()},
         epochs_done=recorder.epochs_done,
         calls=tuple(calls),
-        input_scaler=scalers[0],
+        input_scaler=inputs,
         target_scaler=scalers[1],
         seeds=tuple(recorder.session.seeds),
         seeds_weights=_seeds_weights(recorder),

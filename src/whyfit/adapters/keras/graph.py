@@ -14,9 +14,16 @@ import io
 from collections.abc import Generator
 from typing import Any
 
+import numpy as np
+
 from whyfit.errors import Unsupported
+from whyfit.records.fit import Scaler
+from whyfit.records.recipe import Affine
 
 CHAINS = ("Sequential", "Functional")
+
+SCALING = ("Normalization", "Rescaling")
+"""Layers that scale the network's inputs and are not trained."""
 
 
 def network_of(model: Any, inputs: int) -> Any:
@@ -43,6 +50,46 @@ def network_of(model: Any, inputs: int) -> Any:
             return keras.Model(given, model.call(given, **options))
         except Exception:
             raise unsupported from None
+
+
+def behind_scaling(model: Any, inputs: int) -> tuple[Any, Scaler | None]:
+    """The network, and what scales its inputs: a first layer that is no part of the network then.
+
+    The layers are the model's own, so that their weights are. Raises Unsupported as `network_of` does.
+    """
+    network = network_of(model, inputs)
+    found = [each for each in operations(network) if type(each).__name__ != "InputLayer"]
+    if not found or type(found[0]).__name__ not in SCALING:
+        return network, None
+    import keras
+
+    scaler = scaler_of(found[0], inputs)
+    with _names_kept():
+        first = tensor = keras.Input((inputs,))
+        for operation in found[1:]:
+            tensor = operation(tensor)
+        return keras.Model(first, tensor), scaler
+
+
+def scaler_of(layer: Any, inputs: int) -> Scaler:
+    """What a layer does to the inputs (keras/src/layers/preprocessing/normalization.py, rescaling.py).
+
+    Raises Unsupported where it turns a scaling back.
+    """
+    kind = type(layer).__name__
+    if kind == "Rescaling":
+        scale = 1.0 / np.asarray(layer.scale, dtype=np.float64)
+        offset = -np.asarray(layer.offset, dtype=np.float64) * scale
+    elif layer.invert:
+        raise Unsupported("Normalization with invert=True is not supported")
+    else:
+        offset = np.asarray(layer.mean, dtype=np.float64)
+        scale = np.sqrt(np.asarray(layer.variance, dtype=np.float64))
+        scale = np.maximum(scale, np.finfo(np.float32).eps)
+    if np.size(offset) not in (1, inputs) or np.size(scale) not in (1, inputs):
+        raise Unsupported(f"{kind} along another axis than the last is not supported")
+    columns = (np.broadcast_to(np.ravel(each), (inputs,)) for each in (offset, scale))
+    return Scaler(kind, Affine(*(tuple(map(float, each)) for each in columns)))
 
 
 def operations(network: Any) -> list[Any]:

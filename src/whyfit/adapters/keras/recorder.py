@@ -18,7 +18,7 @@ from whyfit.adapters.keras.feed import Feed, Tap
 from whyfit.adapters.watching import guarded
 from whyfit.adapters.weights import same_weights
 from whyfit.errors import Unsupported
-from whyfit.records.fit import HeldOut, Place
+from whyfit.records.fit import HeldOut, Place, Scaler
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -62,6 +62,7 @@ class KerasRecorder:
     reason: str | None = None
     data: Taken = field(default_factory=Taken)
     network: Any = None
+    scaler: Scaler | None = None  # a layer that scales the inputs before the network
     recipe: Recipe | None = None
     start: Array | None = None
     recorded: list[Recorded] = field(default_factory=list)
@@ -104,7 +105,9 @@ class KerasRecorder:
                 inputs, outputs = self.tap.widths()
                 self.data = replace(self.data, x=np.zeros((0, inputs)), y=np.zeros((0, outputs)))
                 self.tap.open()
-            self.network = self._known_network()
+            self.network, self.scaler = self._known_network()
+            if self.scaler is not None:
+                self.data = replace(self.data, x=self.scaler.transform(self.data.x))
             self.recipe = self._recipe()
         except Unsupported as unsupported:
             self.reason = self.reason or str(unsupported)
@@ -147,12 +150,15 @@ class KerasRecorder:
                 f"x of shape {data.x_shape} and y of shape {data.y_shape} are not supported"
             )
 
-    def _known_network(self) -> Any:
-        """The model as a graph, made once for all its fits."""
+    def _known_network(self) -> tuple[Any, Scaler | None]:
+        """The model as a graph, made once for all its fits, and what scales its inputs."""
         last = self.seen.last.get(id(self.model))
         if last is not None and last.model is self.model and last.network is not None:
-            return last.network
-        return keras_graph.network_of(self.model, self.data.x.shape[1])
+            return last.network, last.scaler
+        inputs = self.data.x.shape[1]
+        if self.feed is not None:  # whose batches are seen before they are scaled
+            return keras_graph.network_of(self.model, inputs), None
+        return keras_graph.behind_scaling(self.model, inputs)
 
     def _recipe(self) -> Recipe:
         if int(np.asarray(self.model.optimizer.iterations)) > 0 and self.continued() is None:
@@ -180,6 +186,9 @@ class KerasRecorder:
         if recipe.watches_held_out:
             try:
                 self.held_out = held_out_of(self.given, self.data)
+                if self.scaler is not None:
+                    x = self.scaler.transform(self.held_out.x)
+                    self.held_out = replace(self.held_out, x=x)
             except Unsupported as unsupported:
                 self.reason = self.reason or str(unsupported)
         return recipe

@@ -1,0 +1,126 @@
+"""A first layer that scales the inputs, Keras's Normalization or Rescaling: part of the data, not of the
+network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.adapters.scripts import fits, run
+from whyfit.fast import EngineSubstitute
+from whyfit.patching.patch import patch
+from whyfit.records.finding import Change
+
+pytestmark = pytest.mark.framework
+
+HEAD = """
+import keras
+import numpy as np
+from keras.layers import Dense, Input, Normalization, Rescaling
+keras.utils.set_random_seed(5)
+x = np.linspace(0, 40, 60).reshape(-1, 1)
+y = np.sin(x / 10)
+"""
+TRAIN = """
+model = keras.Sequential([Input((1,)), scaling, Dense(5, activation='tanh'), Dense(1)])
+model.compile(loss='mse', optimizer='sgd')
+model.fit(x, y, epochs=4, batch_size=16, verbose=0)
+print(*model.predict(x, verbose=0).ravel())
+"""
+LAYERS = {
+    "adapted": ("scaling = Normalization(axis=-1)\nscaling.adapt(x)\n", "Normalization"),
+    "given": ("scaling = Normalization(mean=20.0, variance=100.0)\n", "Normalization"),
+    "never adapted": ("scaling = Normalization()\n", "Normalization"),
+    "rescaled": ("scaling = Rescaling(1 / 20, offset=-1)\n", "Rescaling"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_network_sees_scaled_inputs(tmp_path: Path, capsys, name: str):
+    made, kind = LAYERS[name]
+    (fit,) = fits(tmp_path, HEAD + made + TRAIN)
+    predicted = np.array([float(each) for each in capsys.readouterr().out.split()])
+    raw = np.linspace(0, 40, 60)[:, None]
+    assert fit.unsupported is None
+    assert fit.input_scaler is not None
+    assert fit.input_scaler.kind == kind
+    assert fit.x == pytest.approx(fit.input_scaler.transform(raw))
+    assert fit.input_scaler.transform.invert(fit.x) == pytest.approx(raw)
+    assert fit.end(fit.x).ravel() == pytest.approx(predicted, abs=1e-5)
+    assert [layer.units for layer in fit.recipe.layers] == [5, 1]
+    assert fit.weight_history.weights.shape == (5, 16)
+    assert fit.x.std() == pytest.approx({"adapted": 1.0}.get(name, fit.x.std()))
+
+
+def test_behind_a_scaler_of_scikit_learn_there_are_two(tmp_path: Path):
+    made = (
+        "from sklearn.preprocessing import MinMaxScaler\nx = MinMaxScaler().fit_transform(x)\n"
+        + LAYERS["adapted"][0]
+    )
+    (fit,) = fits(tmp_path, HEAD + made + TRAIN)
+    assert fit.x.std() == pytest.approx(1.0)
+    assert fit.input_scaler.transform.invert(fit.x).ravel() == pytest.approx(np.linspace(0, 40, 60))
+
+
+def test_held_out_inputs_and_those_asked_for_are_scaled_too(tmp_path: Path):
+    source = TRAIN.replace(
+        "verbose=0)\nprint",
+        "verbose=0, validation_data=(x + 40, y),\n"
+        "          callbacks=[keras.callbacks.EarlyStopping(patience=9)])\nprint",
+    )
+    captured, _program = run(tmp_path, HEAD + LAYERS["adapted"][0] + source)
+    (fit,) = captured.fits
+    assert fit.held_out is not None
+    raw = fit.in_input_units(fit.x)
+    assert fit.held_out.x == pytest.approx(fit.input_scaler.transform(raw + 40))
+    assert fit.asked == pytest.approx(fit.x)
+
+
+def test_watching_changes_nothing(tmp_path: Path):
+    source = HEAD + LAYERS["adapted"][0] + TRAIN
+    (fit,) = fits(tmp_path, source)
+    plain: dict = {"__name__": "plain"}
+    exec(source, plain)
+    weights = np.concatenate([each.ravel() for each in plain["model"].get_weights()[3:]])
+    assert np.array_equal(fit.weight_history.weights[-1].astype(np.float32), weights)
+
+
+def test_the_engine_trains_in_its_place(tmp_path: Path, capsys):
+    source = HEAD + LAYERS["adapted"][0] + TRAIN
+    (fit,) = fits(tmp_path, source, substitute=EngineSubstitute())
+    predicted = np.array([float(each) for each in capsys.readouterr().out.split()])
+    assert fit.engine_trained
+    assert fit.end(fit.x).ravel() == pytest.approx(predicted, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("adapted", "a Normalization layer scales it now"), ("never adapted", "call its adapt(x)")],
+)
+def test_another_scaling_is_told_in_words(tmp_path: Path, name: str, words: str):
+    captured, program = run(tmp_path, HEAD + LAYERS[name][0] + TRAIN)
+    change = Change("input_range", "[-1, 1]")
+    found = patch(program.source, program.path, captured.fits[0], (change,))
+    assert found.source is None
+    assert words in found.words[0]
+
+
+@pytest.mark.parametrize(
+    ("made", "train", "reason"),
+    [
+        ("scaling = Normalization(mean=0.0, variance=4.0, invert=True)\n", TRAIN, "invert=True"),
+        (
+            LAYERS["adapted"][0],
+            TRAIN.replace("model.fit(x, y, epochs=4, batch_size=16, verbose=0)", "")
+            + "for _ in range(3): model.train_on_batch(x, y)\n",
+            "Normalization is not supported",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_again_says_why(tmp_path: Path, made: str, train: str, reason: str):
+    (fit,) = fits(tmp_path, HEAD + made + train)
+    assert fit.unsupported is not None
+    assert reason in fit.unsupported
