@@ -116,6 +116,19 @@ for epoch in range(6):
     assert trained.weights[0] == pytest.approx(flatten(fit.end), rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.parametrize("more", ["random_state=3", "shuffle=False"])
+def test_a_loop_that_shuffles_by_itself(tmp_path: Path, more: str):
+    source = f"""
+model = MLPRegressor(hidden_layer_sizes=4, batch_size=32, {more})
+for epoch in range(6):
+    order = np.random.permutation(len(x))
+    model.partial_fit(x[order], y[order])
+"""
+    (fit,) = fits(tmp_path, HEAD + source)
+    assert fit.unsupported is None
+    assert fit.recipe.shuffle
+
+
 @pytest.mark.parametrize("how", ["solver='adam'", "solver='sgd'", "early_stopping=True"])
 @pytest.mark.parametrize("seed", ["random_state=3", "random_state=None"])
 def test_watching_changes_nothing(tmp_path: Path, how: str, seed: str):

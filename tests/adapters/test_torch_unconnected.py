@@ -124,6 +124,31 @@ def test_passes_that_are_broken_off(tmp_path):
     assert "3 steps in each pass over a loader of 5 batches" in fit.unsupported
 
 
+@pytest.mark.parametrize(
+    "look",
+    [
+        "next(iter(DataLoader(TensorDataset(x[:30] + 1, y[:30]), batch_size=10)))",
+        "[net(each) for each, _y in DataLoader(loader.dataset, batch_size=50)]",
+    ],
+)
+def test_a_look_at_other_batches_within_the_loop(tmp_path, look: str):
+    """Another loader, of other data or of larger batches, begins no pass."""
+    inside = f"{look}\n        step(loss)\n        {look}"
+    (fit,) = of_batches(tmp_path, shuffle=True, inside=inside, outside="").fits
+    assert fit.unsupported is None
+    assert len(fit.x) == 50
+    assert fit.recipe is not None
+    assert (fit.recipe.batch_size, fit.recipe.epochs) == (10, 20)
+
+
+def test_inputs_changed_within_the_loop_are_not_those_of_the_loader(tmp_path):
+    outside = OUTSIDE | {"inside": "loss = nn.functional.mse_loss(net(inputs * 2 - 1), targets)"}
+    (fit,) = of_batches(tmp_path, shuffle=True, **outside).fits
+    assert fit.unsupported is not None
+    assert "learned from" not in fit.unsupported
+    assert fit.x.min() < 0.0
+
+
 def test_a_step_for_each_batch(tmp_path):
     (fit,) = of_batches(tmp_path, shuffle=True, inside="step(loss)", outside="").fits
     assert fit.unsupported is None

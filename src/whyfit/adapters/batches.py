@@ -8,6 +8,7 @@ L steps is one pass.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -98,6 +99,16 @@ class Batches:
         sizes = np.array([len(rows) for rows in self._rows[:length]], dtype=np.float64)
         return [float(share) for share in sizes / sizes.sum()]
 
+    def among(
+        self, arrays: Callable[[Array, Array], list[tuple[Array, Array]]]
+    ) -> tuple[Array, Array] | None:
+        """The first pair of arrays, made to look like a batch, that holds every row seen, or None."""
+        seen = np.concatenate(self._rows)
+        for x, y in arrays(self._x[0], self._y[0]):
+            if len(x) == len(y) and np.all(np.isin(seen, self._hashed(x, y))):
+                return x, y
+        return None
+
     def _hashed(self, x: Array, y: Array) -> Array:
         table = np.concatenate([x, y], axis=1) if self.targets_exact else x
         return row_numbers(table)
@@ -108,6 +119,12 @@ class Batches:
             first, second = self._marks[1], self._marks[2] - self._marks[1]
             if first == second:
                 self.pass_length = first
+                seen, rows = (np.concatenate(self._rows[at : at + first]) for at in (0, first))
+                new = int(np.sum(~np.isin(rows, seen)))
+                # A pass that drops its last batch leaves out fewer rows than a batch has.
+                if new >= (len(self._rows[0]) if first > 1 else 1):
+                    self.reason = "batches that change while training goes on are not supported"
+                self._drops = new > 0
             else:
                 self.reason = "passes of different lengths are not supported"
         elif not self._marks and steps % 2 == 0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from whyfit.records import fit as fits
 from whyfit.records.finding import Change
-from whyfit.records.fit import Call, Fit
+from whyfit.records.fit import SCALING_LAYERS, Call, Fit
 from whyfit.records.study import Arm
 from whyfit.syntax import loops
 from whyfit.syntax.edits import CannotPlace, Edit, Edits
@@ -120,10 +120,6 @@ def place_batch_size_of_loop(request: Request, inside: fits.Place, change: Chang
     request.edits.constants[name] = change.to
 
 
-OF_THE_NETWORK = ("Normalization", "Rescaling")
-"""Scalers that are layers of the network."""
-
-
 def place_scaling(role: str, name: str, without: Placing | None = None) -> Placing:
     """Change the scaler that made x or y; without one, scale as `without` does, or say what to do."""
 
@@ -145,8 +141,9 @@ def place_scaling(role: str, name: str, without: Placing | None = None) -> Placi
                 + (", and turn predictions back" if name == "y" else "")
                 + f": the script has no scaler for it{why}"
             )
-        if scaler.kind in OF_THE_NETWORK:
-            never = set(scaler.transform.offset) == {0.0} and set(scaler.transform.scale) == {1.0}
+        if scaler.kind in SCALING_LAYERS:
+            does_nothing = {*scaler.transform.offset, *scaler.transform.scale} == {0.0, 1.0}
+            never = scaler.kind == "Normalization" and does_nothing
             now = "was never adapted: call its adapt(x)" if never else "scales it now"
             raise CannotPlace(f"scale {name} {wanted}: a {scaler.kind} layer {now}")
         (call, *_more) = calls_of(request, role)

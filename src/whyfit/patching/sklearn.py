@@ -127,14 +127,23 @@ def _optimizer(request: Request, change: Change) -> None:
     _set("learning_rate_init", rate, request)
 
 
+def _in_parts(request: Request) -> bool:
+    """Whether the fit was made by calls of partial_fit."""
+    place = calls_of(request, "fit")[0].place
+    lines = request.source.splitlines()[place.line - 1 : place.end_line]
+    return any("partial_fit(" in line for line in lines)
+
+
 def _epochs(request: Request, change: Change) -> None:
-    if "partial_fit(" in request.source:
+    if _in_parts(request):
         raise CannotPlace(f"each call of partial_fit is one epoch: make {change.to} passes")
     _set("max_iter", change.to, request)
 
 
 def _shuffle(request: Request, change: Change) -> None:
-    if "partial_fit(" in request.source and "random_state" in request.source:
+    where = _regressor(request)
+    made = request.source.splitlines()[where.line - 1 : where.end_line]
+    if _in_parts(request) and not any("shuffle=False" in line for line in made):
         raise CannotPlace(
             "a fixed random_state draws the same order in every call of partial_fit: leave it out"
         )
@@ -156,7 +165,7 @@ def _scaling(role: str, name: str) -> Placing:
         if (fit.input_scaler if role == "input_scaler" else fit.target_scaler) is not None:
             existing(request, change)
             return
-        if "partial_fit(" in request.source:
+        if _in_parts(request):
             existing(request, change)  # says what to do: what is put around has no partial_fit
         where = _regressor(request)
         _check_surroundings(request)

@@ -36,6 +36,10 @@ class Call:
     index: int = 0
 
 
+SCALING_LAYERS = ("Normalization", "Rescaling")
+"""Keras's layers that scale a network's inputs and are not trained."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scaler:
     """What scaled x or y before the network: a scaler of scikit-learn, or a first layer of Keras."""

@@ -14,6 +14,7 @@ import numpy as np
 import wrapt
 
 from whyfit.adapters._adapter import Session
+from whyfit.adapters.keras import graph as keras_graph
 from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.batch_loops import BatchLoops
 from whyfit.adapters.keras.data import is_array
@@ -138,7 +139,7 @@ class KerasAdapter:
                         values = np.array(values, dtype=np.float64).reshape(len(values), -1)
                         last = self._seen.last.get(id(model))
                         if last is not None and last.scaler is not None:
-                            values = last.scaler.transform(values)
+                            values = keras_graph.scaled(last.scaler, values)
                         if loop is not None:
                             loop.asked.append(values)
                         elif number is not None:

@@ -11,19 +11,17 @@ import contextlib
 import dis
 import inspect
 import io
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import Any
 
 import numpy as np
 
 from whyfit.errors import Unsupported
-from whyfit.records.fit import Scaler
+from whyfit.records.fit import SCALING_LAYERS, Scaler
+from whyfit.records.network import Array
 from whyfit.records.recipe import Affine
 
 CHAINS = ("Sequential", "Functional")
-
-SCALING = ("Normalization", "Rescaling")
-"""Layers that scale the network's inputs and are not trained."""
 
 
 def network_of(model: Any, inputs: int) -> Any:
@@ -52,18 +50,23 @@ def network_of(model: Any, inputs: int) -> Any:
             raise unsupported from None
 
 
-def behind_scaling(model: Any, inputs: int) -> tuple[Any, Scaler | None]:
+def behind_scaling(model: Any, inputs: int, kinds: Collection[str]) -> tuple[Any, Scaler | None]:
     """The network, and what scales its inputs: a first layer that is no part of the network then.
 
-    The layers are the model's own, so that their weights are. Raises Unsupported as `network_of` does.
+    The layers are the model's own, so that their weights are. Only Keras's layers of the given `kinds`
+    are put together anew; before others the first layer stays. Raises Unsupported as `network_of` does.
     """
     network = network_of(model, inputs)
     found = [each for each in operations(network) if type(each).__name__ != "InputLayer"]
-    if not found or type(found[0]).__name__ not in SCALING:
+    kept = [
+        type(each).__name__ in kinds and type(each).__module__.startswith("keras.")
+        for each in found[1:]
+    ]
+    if not kept or not all(kept) or type(found[0]).__name__ not in SCALING_LAYERS:
         return network, None
     import keras
 
-    scaler = scaler_of(found[0], inputs)
+    scaler = scaling_of(found[0], inputs)
     with _names_kept():
         first = tensor = keras.Input((inputs,))
         for operation in found[1:]:
@@ -71,11 +74,20 @@ def behind_scaling(model: Any, inputs: int) -> tuple[Any, Scaler | None]:
         return keras.Model(first, tensor), scaler
 
 
-def scaler_of(layer: Any, inputs: int) -> Scaler:
+def scaled(scaler: Scaler, x: Array) -> Array:
+    """Inputs as the layer leaves them: Keras rounds them to its own precision before."""
+    import keras
+
+    return scaler.transform(x.astype(keras.config.floatx()).astype(np.float64))
+
+
+def scaling_of(layer: Any, inputs: int) -> Scaler:
     """What a layer does to the inputs (keras/src/layers/preprocessing/normalization.py, rescaling.py).
 
     Raises Unsupported where it turns a scaling back.
     """
+    import keras
+
     kind = type(layer).__name__
     if kind == "Rescaling":
         scale = 1.0 / np.asarray(layer.scale, dtype=np.float64)
@@ -85,7 +97,7 @@ def scaler_of(layer: Any, inputs: int) -> Scaler:
     else:
         offset = np.asarray(layer.mean, dtype=np.float64)
         scale = np.sqrt(np.asarray(layer.variance, dtype=np.float64))
-        scale = np.maximum(scale, np.finfo(np.float32).eps)
+        scale = np.maximum(scale, keras.config.epsilon())
     if np.size(offset) not in (1, inputs) or np.size(scale) not in (1, inputs):
         raise Unsupported(f"{kind} along another axis than the last is not supported")
     columns = (np.broadcast_to(np.ravel(each), (inputs,)) for each in (offset, scale))

@@ -20,6 +20,9 @@ ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax
 FUNCTIONS_AS_NODES = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
 """Functions of keras.ops in a functional graph (keras/src/ops/nn.py and numpy.py)."""
 
+CHAINED = ("Dense", "Dropout", "Flatten", *ACTIVATION_LAYERS, *FUNCTIONS_AS_NODES)
+"""All that a chain of dense layers may hold."""
+
 INITIALIZERS = {
     "Zeros": "zeros",
     "Ones": "ones",

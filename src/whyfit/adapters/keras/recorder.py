@@ -105,9 +105,10 @@ class KerasRecorder:
                 inputs, outputs = self.tap.widths()
                 self.data = replace(self.data, x=np.zeros((0, inputs)), y=np.zeros((0, outputs)))
                 self.tap.open()
-            self.network, self.scaler = self._known_network()
-            if self.scaler is not None:
-                self.data = replace(self.data, x=self.scaler.transform(self.data.x))
+            self.network, scaler = self._known_network()
+            if scaler is not None and self.scaler is None:  # --fast may have begun before
+                self.data = replace(self.data, x=keras_graph.scaled(scaler, self.data.x))
+            self.scaler = scaler
             self.recipe = self._recipe()
         except Unsupported as unsupported:
             self.reason = self.reason or str(unsupported)
@@ -151,14 +152,17 @@ class KerasRecorder:
             )
 
     def _known_network(self) -> tuple[Any, Scaler | None]:
-        """The model as a graph, made once for all its fits, and what scales its inputs."""
+        """The model as a graph, and what scales its inputs; made once for all fits, unless that may
+        have changed.
+        """
         last = self.seen.last.get(id(self.model))
-        if last is not None and last.model is self.model and last.network is not None:
-            return last.network, last.scaler
+        known = last is not None and last.model is self.model and last.scaler is None
+        if last is not None and known and last.network is not None:
+            return last.network, None
         inputs = self.data.x.shape[1]
         if self.feed is not None:  # whose batches are seen before they are scaled
             return keras_graph.network_of(self.model, inputs), None
-        return keras_graph.behind_scaling(self.model, inputs)
+        return keras_graph.behind_scaling(self.model, inputs, keras_recipe.CHAINED)
 
     def _recipe(self) -> Recipe:
         if int(np.asarray(self.model.optimizer.iterations)) > 0 and self.continued() is None:
@@ -187,7 +191,7 @@ class KerasRecorder:
             try:
                 self.held_out = held_out_of(self.given, self.data)
                 if self.scaler is not None:
-                    x = self.scaler.transform(self.held_out.x)
+                    x = keras_graph.scaled(self.scaler, self.held_out.x)
                     self.held_out = replace(self.held_out, x=x)
             except Unsupported as unsupported:
                 self.reason = self.reason or str(unsupported)

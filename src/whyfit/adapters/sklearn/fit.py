@@ -314,7 +314,8 @@ class Training:
         self.x = data.x
         self.y, self.weight = without_weights(data.y, weighted=self.weight is not None)
         seed = self.model.random_state
-        repeats = whole and self.model.shuffle and isinstance(seed, (int, np.integer))
+        fixed = isinstance(seed, (int, np.integer)) and not data.shuffle
+        repeats = whole and self.model.shuffle and fixed
         if repeats:
             # check_random_state(int) starts anew in every call, and every epoch has this one order;
             # but for the first, whose order is drawn after the weights.
@@ -323,7 +324,7 @@ class Training:
             self.recipe,
             epochs=max(1, self.calls // data.steps),
             batch_size=size,
-            shuffle=bool(self.model.shuffle) and not repeats if whole else data.shuffle,
+            shuffle=data.shuffle or (whole and bool(self.model.shuffle) and not repeats),
             early_stopping=None,
         )
         self.recorded = [

@@ -231,20 +231,21 @@ class TorchRecorder:
         if batch is None or self.batches is None:
             return
         if not self.batches.settled:
-            new_pass = self._new_pass(seen.loaders)
-            if self.steps == 0:
+            begins = self.steps == 0
+            self.batches.add(*batch, new_pass=self._new_pass(seen.loaders, begins=begins))
+            if begins:
+                self._choose_loader(seen.loaders, len(batch[0]))
                 self._note_sources(graph, *batch)
-            self.batches.add(*batch, new_pass=new_pass)
         else:
             self.batches.check(self.steps, *batch)
         if self.batches.reason is not None:
             self.give_up(self._left_out() or self.batches.reason)
 
     def _left_out(self) -> str | None:
-        """That a pass over the loader has more batches than steps, if so."""
+        """That a pass over the loader has more batches than steps, where that is surely so."""
         steps = self.batches.pass_length if self.batches is not None else None
         batches = number_of_batches(self.loader)
-        if steps is None or batches is None or steps >= batches:
+        if steps is None or batches is None or steps >= batches or self._whole(self.loader) is None:
             return None
         if steps > 1:
             return (
@@ -252,9 +253,15 @@ class TorchRecorder:
             )
         return (
             "the loader is started anew after every optimizer step, so that only one of its "
-            f"{batches} batches is learned from in each pass (is the step outside of the inner "
-            "loop?), which is not supported"
+            f"{batches} batches is learned from in each pass, as where the step stands outside of "
+            "the loop over the batches; that is not supported"
         )
+
+    def _whole(self, loader: Any) -> tuple[Array, Array] | None:
+        """All that a loader goes through, if what was learned from is of it."""
+        if self.batches is None or loader is None or not self.batches.begun:
+            return None
+        return self.batches.among(lambda x, y: loader_arrays(loader, x, y))
 
     def _note_error(self, error: Error | None) -> None:
         if self.error is not None and error is not None:
@@ -296,10 +303,16 @@ class TorchRecorder:
             if len(graph.leaves) > len(parameters):
                 self.give_up("weights outside the chain of layers are not supported")
 
-    def _new_pass(self, loaders: tuple[Any, ...]) -> bool:
-        if self.loader is None and loaders and self.steps == 0:
-            self.loader = loaders[-1]
-        return any(_same_data(each, self.loader) for each in loaders)
+    def _choose_loader(self, loaders: tuple[Any, ...], size: int) -> None:
+        """Of the loaders that were begun before the first step the one that gave its batch."""
+        holding = [each for each in loaders if self._whole(each) is not None]
+        alike = [each for each in holding if getattr(each, "batch_size", None) == size]
+        self.loader = next((group[-1] for group in (alike, holding, loaders) if group), None)
+
+    def _new_pass(self, loaders: tuple[Any, ...], *, begins: bool) -> bool:
+        if begins:
+            return len(loaders) > 0
+        return any(_same_passes(each, self.loader) for each in loaders)
 
     def _note_sources(self, graph: LossGraph, x: Array, y: Array) -> None:
         """Arrays that may hold the whole data in their order: a loader's, or what batches are cut of."""
@@ -340,14 +353,12 @@ class TorchRecorder:
         if self.batches is None or not self.batches._rows:
             return None
         data = self.batches.result(self.steps, tuple(self.sources))
-        left_out = self._left_out()
-        if left_out is None:
+        left_out, whole = self._left_out(), self._whole(self.loader)
+        same_each_time = self.batches.reason is None and self.batches.pass_length != 1
+        if left_out is None or whole is None or same_each_time:
             return data
         self.give_up(left_out)
-        if not self.sources:
-            return data
-        x, y = self.sources[0]  # what the loader goes through, and the fit is looked at on
-        return replace(data, x=x, y=y)
+        return replace(data, x=whole[0], y=whole[1])  # all that the fit is looked at on
 
     def recipe(self, data: DataSet) -> Recipe | None:
         """Everything needed to train again; `reason` says what is missing."""
@@ -424,10 +435,12 @@ class TorchRecorder:
         return last, max(epochs, 1)
 
 
-def _same_data(first: Any, second: Any) -> bool:
-    """Whether two loaders, perhaps made anew for each pass, go through the same data."""
+def _same_passes(first: Any, second: Any) -> bool:
+    """Whether two loaders, one perhaps made anew for a pass, give the same data in as many batches."""
     if first is second or second is None:
         return first is second
+    if number_of_batches(first) != number_of_batches(second):
+        return False  # one by which something is measured
     if first.dataset is second.dataset:
         return True
     one, two = (getattr(each.dataset, "tensors", ()) for each in (first, second))
@@ -438,7 +451,7 @@ def number_of_batches(loader: Any) -> int | None:
     """Batches in a pass over a loader, or None if it does not know."""
     try:
         return len(loader)
-    except TypeError:
+    except (TypeError, NotImplementedError):
         return None
 
 

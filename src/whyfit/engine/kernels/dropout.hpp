@@ -26,7 +26,7 @@ class Dropout {
 
   // Multiplies every array, of `count` vectors, by the mask of this step and layer from its place `first` on.
   template <int N>
-  void apply(double rate, std::int64_t step, int layer, int first, int count,
+  void apply(double rate, std::int64_t step, int layer, std::int64_t first, int count,
              Vector<Real>* const (&arrays)[N]) const {
     std::uint64_t place = mix((std::uint64_t(step) << 16) ^ std::uint64_t(layer));
     Words key = scrambled(owner_ ^ Bits(std::uint32_t(place)));

@@ -30,14 +30,14 @@ constexpr int kTileRows = kManyRegisters ? 4 : 6, kTileUnits = kManyRegisters ? 
 // with AVX2, the block's weights 64 KB.
 constexpr int kAlong = 64, kAcross = 32;
 
-// Calls work(std::integral_constant<int, size>, at) for `count` things in tiles of 6, 4, 2 and 1, at most kMost, of
-// which the small ones, that leave the arithmetic units waiting, are as few as they can be.
+// Calls work(std::integral_constant<int, size>, at) for `count` things in tiles of 6, 4, 2 and 1, at most kMost.
+// Small tiles leave the arithmetic units waiting: 8 is 4 + 4, and 9 with one more.
 template <int kMost, class Work>
 [[gnu::always_inline]] inline void in_tiles(int count, const Work& work) {
   static_assert(kMost <= 6);
   int at = 0;
   if constexpr (kMost == 6)
-    for (; count - at >= 6 && count - at != 8; at += 6) work(std::integral_constant<int, 6>{}, at);
+    for (; count - at >= 6 && count - at != 8 && count - at != 9; at += 6) work(std::integral_constant<int, 6>{}, at);
   if constexpr (kMost >= 4)
     for (; count - at >= 4; at += 4) work(std::integral_constant<int, 4>{}, at);
   for (; count - at >= 2; at += 2) work(std::integral_constant<int, 2>{}, at);

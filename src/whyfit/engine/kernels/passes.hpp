@@ -40,7 +40,7 @@ class Passes {
     weights_ = weights;
     gradient_ = total_ = gradient;
     if (batch > kMostTogether) {
-      part_ = arena.take<V>(program_.parameters);
+      part_gradient_ = arena.take<V>(program_.parameters);
       batch = kMostTogether;
     }
     buffers_ = arena.take<Buffers>(program_.layer_count);
@@ -74,10 +74,10 @@ class Passes {
     for (int parts = (samples + kMostTogether - 1) / kMostTogether, first = 0; parts > 0; --parts) {
       const int together = (samples - first + parts - 1) / parts;
       first_ = first;
-      gradient_ = first == 0 ? total_ : part_;
+      gradient_ = first == 0 ? total_ : part_gradient_;
       loss += part(x.from(first, 0), y.from(first, 0), sample_weights ? sample_weights + first : nullptr, together);
       if (first > 0)
-        for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] += part_[p];
+        for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] += part_gradient_[p];
       if (cancelled_->load(std::memory_order_relaxed)) break;
       first += together;
     }
@@ -197,7 +197,7 @@ class Passes {
     if (buffers.activity) penalise_activity(l, samples);
     if (layer.dropout > 0.0) {
       V* const masked[] = {buffers.output, buffers.slope, buffers.negative};
-      dropout_.apply(layer.dropout, step_, l + 1, first_ * layer.units, count, masked);
+      dropout_.apply(layer.dropout, step_, l + 1, std::int64_t(first_) * layer.units, count, masked);
     }
   }
 
@@ -254,7 +254,7 @@ class Passes {
     for (int s = 0; s < samples; ++s)
       for (int i = 0; i < inputs_; ++i) dropped_x_[s * inputs_ + i] = x.at(s, i) + V{};
     V* const masked[] = {dropped_x_};
-    dropout_.apply(program_.input_dropout, step_, 0, first_ * inputs_, samples * inputs_, masked);
+    dropout_.apply(program_.input_dropout, step_, 0, std::int64_t(first_) * inputs_, samples * inputs_, masked);
   }
 
   // ---- loss ----
@@ -432,7 +432,7 @@ class Passes {
   std::int64_t step_ = 0;
   int batch_ = 0, first_ = 0;  // samples of the batch, and those before the part that passes
   V slope_share_ = {}, penalty_ = {};
-  V *weights_ = nullptr, *gradient_ = nullptr, *total_ = nullptr, *part_ = nullptr;
+  V *weights_ = nullptr, *gradient_ = nullptr, *total_ = nullptr, *part_gradient_ = nullptr;
   Buffers* buffers_ = nullptr;
   V *delta_ = nullptr, *next_delta_ = nullptr, *dropped_x_ = nullptr;
 };
