@@ -143,6 +143,15 @@ SURROUNDED = {
 }
 
 
+def test_a_loop_of_partial_fit_that_does_not_shuffle(tmp_path: Path):
+    source = IN_PARTS.replace("random_state=0", "shuffle = False, random_state=0")
+    captured, program = run(tmp_path, HEAD + source)
+    change = Change("shuffle", "every epoch")
+    found = patch(program.source, program.path, captured.fits[0], arm(change))
+    assert found.source is not None
+    assert "shuffle = True" in found.source
+
+
 @pytest.mark.parametrize("name", SURROUNDED)
 def test_what_the_rest_of_the_script_would_not_bear_is_told(tmp_path: Path, name: str):
     source, change, words = SURROUNDED[name]

@@ -16,6 +16,7 @@ from whyfit.patching.placing import (
 )
 from whyfit.records import fit as fits
 from whyfit.records.finding import Change
+from whyfit.syntax.arguments import given
 from whyfit.syntax.edits import CannotPlace, Edit, Rewrite, calls_within
 
 ACTIVATIONS = {"linear": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
@@ -141,9 +142,11 @@ def _epochs(request: Request, change: Change) -> None:
 
 
 def _shuffle(request: Request, change: Change) -> None:
-    where = _regressor(request)
-    made = request.source.splitlines()[where.line - 1 : where.end_line]
-    if _in_parts(request) and not any("shuffle=False" in line for line in made):
+    where = _span(_regressor(request))
+    near = calls_within(request.source, lambda _call: True, where[0], where[2])
+    made = next((call for call, place in near if _span(place) == where), None)
+    seeded = made is not None and given(made, "random_state") is not None
+    if _in_parts(request) and seeded and made is not None and given(made, "shuffle") is None:
         raise CannotPlace(
             "a fixed random_state draws the same order in every call of partial_fit: leave it out"
         )

@@ -138,11 +138,11 @@ class KerasAdapter:
                     if np.issubdtype(values.dtype, np.number) and len(values):
                         values = np.array(values, dtype=np.float64).reshape(len(values), -1)
                         last = self._seen.last.get(id(model))
-                        if last is not None and last.scaler is not None:
-                            values = keras_graph.scaled(last.scaler, values)
                         if loop is not None:
                             loop.asked.append(values)
                         elif number is not None:
+                            if last is not None and last.scaler is not None:
+                                values = keras_graph.scaled(last.scaler, values)
                             session.asked.append((number, values))
 
             guarded(session, "watching predict", note)

@@ -157,8 +157,9 @@ class KerasRecorder:
         """
         last = self.seen.last.get(id(self.model))
         known = last is not None and last.model is self.model and last.scaler is None
-        if last is not None and known and last.network is not None:
-            return last.network, None
+        network = last.network if last is not None and known else None
+        if network is not None:
+            return network, None
         inputs = self.data.x.shape[1]
         if self.feed is not None:  # whose batches are seen before they are scaled
             return keras_graph.network_of(self.model, inputs), None
