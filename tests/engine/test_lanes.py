@@ -45,9 +45,11 @@ def test_a_replicate_is_the_same_in_every_call(name: str, kind: str):
     whole = train(recipe, x, y, starts, order=order, threads=2).weights
     one = train(recipe, x, y, starts, order=order, threads=1).weights
     few = train(recipe, x, y, starts[:17], order=order, threads=2).weights
+    alone = train(recipe, x, y, starts[:16], order=order, threads=8).weights
     later = train(recipe, x, y, starts[32:], order=order, first_replicate=32).weights
     assert np.array_equal(whole, one)
     assert np.array_equal(whole[:17], few)
+    assert np.array_equal(whole[:16], alone)
     assert np.array_equal(whole[32:], later)
     assert len(np.unique(whole[:, 0])) == 50
 

@@ -30,7 +30,7 @@ TILE = 4  # samples or units that pass together; those left over cost twice as m
 ACTIVATION = {
     "linear": 0.0,
     "relu": 0.0,
-    "leaky_relu": 1.7,
+    "leaky_relu": 0.4,
     "elu": 3.9,
     "tanh": 3.8,
     "sigmoid": 4.0,

@@ -6,6 +6,8 @@
 // product a delta too, where that is at hand. kSamplesTogether: samples whose f `shallow` computes as one.
 #pragma once
 
+#include <limits>
+
 #include "functions.hpp"
 #include "program.hpp"
 
@@ -45,13 +47,15 @@ template <class Real>
 struct LeakyRelu {
   static constexpr bool kCheap = true;
   static constexpr int kSamplesTogether = 1;
-  Real slope, slope_at_zero;
+  // Above `bound` the slope is 1. Where that holds at 0 it is the negative number next to 0, since smaller
+  // ones are flushed to 0.
+  Real slope, bound;
   explicit LeakyRelu(const Layer& layer)
-      : slope(Real(layer.constant)), slope_at_zero(Real(layer.slope_at_zero)) {}
-  Vector<Real> value(Vector<Real> z) const { return z > Real(0) ? z : z * slope; }
+      : slope(Real(layer.constant)),
+        bound(layer.slope_at_zero == 1.0 ? -std::numeric_limits<Real>::min() : Real(0)) {}
+  Vector<Real> value(Vector<Real> z) const { return z * slope_of(z); }
   Vector<Real> slope_of(Vector<Real> a) const {
-    Vector<Real> left = a < Real(0) ? broadcast<Real>(slope) : broadcast<Real>(slope_at_zero);
-    return a > Real(0) ? broadcast<Real>(1) : left;
+    return a > bound ? broadcast<Real>(1) : broadcast<Real>(slope);
   }
   Vector<Real> times_slope(Vector<Real> a, Vector<Real> delta) const { return delta * slope_of(a); }
   struct Slope {

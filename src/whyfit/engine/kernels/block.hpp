@@ -1,9 +1,10 @@
-// The training loop of one block: up to a register of replicates, from start weights to end.
+// The training loop: blocks of up to a register of replicates, from start weights to end.
 //
 // The loop is the framework's own: for each epoch an order, for each batch forward, loss, backward,
 // one optimizer step; the last batch is short where the batch size does not divide the samples.
 #pragma once
 
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -26,16 +27,11 @@ class Block {
   using M = Mask<Real>;
   static constexpr int kLanes = Lanes<Real>::count;
 
-  // Where x and y are one number each they lie side by side, so that a sample that is taken in its order is
-  // fetched from memory once.
-  struct Pair {
-    Real x, y;
-  };
-
  public:
-  Block(const Program& program, const Task<Real>& task)
+  Block(const Program& program, const Task<Real>& task, const GroupOrder<Real>& group_order)
       : program_(program),
         task_(task),
+        group_order_(group_order),
         inputs_(program.layers[0].inputs),
         outputs_(program.layers[program.layer_count - 1].units),
         batch_(int(task.samples < program.batch_size ? task.samples : program.batch_size)),
@@ -52,48 +48,61 @@ class Block {
     });
   }
 
-  std::size_t bytes_needed() {
-    Arena counting;
-    allocate(counting, nullptr);
-    return counting.used();
-  }
+  // Without cancellation to heed: to count what is needed.
+  void allocate(Arena& arena) { allocate(arena, nullptr); }
 
-  // False if memory ran out before the start or the caller cancelled.
-  bool run(Control& control) {
-    Arena arena(bytes_needed());
-    if (arena.failed()) return false;
+  void start(Arena& arena, Control& control) {
     allocate(arena, &control.cancelled);
     load_start();
-    M healthy = ~M{};
-    M healthy_steps = {};
-    std::int64_t step = 0, reported = 0;
-    for (int epoch = 0; epoch < program_.epochs; ++epoch) {
-      const std::int32_t* order = epoch_order(epoch);
-      V epoch_loss = {};
-      for (std::int64_t first = 0; first < samples_used_; first += batch_) {
-        if (control.cancelled.load(std::memory_order_relaxed)) return false;
-        std::int64_t left = samples_used_ - first;
-        int samples = int(left < batch_ ? left : batch_);
-        V loss = train_on(order, first, samples, epoch, step);
-        ++step;
-        epoch_loss += loss;
-        // x - x is 0 for finite x alone; masks are 0 or -1, so subtracting one counts.
-        healthy &= (loss - loss == Real(0));
-        healthy_steps -= healthy;
-        if (step - reported >= report_every_) report(control, step, reported);
-      }
-      report(control, step, reported);
-      end_epoch(epoch, epoch_loss, healthy_steps, step);
-      if (stopped_count_ == task_.replicates) break;
+  }
+
+  bool goes_on() const { return stopped_count_ < task_.replicates; }
+
+  // False if the caller cancelled.
+  bool train_epoch(int epoch, Control& control) {
+    const std::int32_t* order = epoch_order(epoch);
+    V epoch_loss = {};
+    for (std::int64_t first = 0; first < samples_used_; first += batch_) {
+      if (control.cancelled.load(std::memory_order_relaxed)) return false;
+      std::int64_t left = samples_used_ - first;
+      int samples = int(left < batch_ ? left : batch_);
+      V loss = train_on(order, first, samples, epoch);
+      ++step_;
+      epoch_loss += loss;
+      // x - x is 0 for finite x alone; masks are 0 or -1, so subtracting one counts.
+      healthy_ &= (loss - loss == Real(0));
+      healthy_steps_ -= healthy_;
+      if (step_ - reported_ >= report_every_) report(control);
     }
-    finish(healthy_steps, step);
-    return !control.cancelled.load(std::memory_order_relaxed);
+    report(control);
+    end_epoch(epoch, epoch_loss);
+    return true;
+  }
+
+  void finish() {
+    M was_stopped = {};
+    for (int lane = 0; lane < task_.replicates; ++lane) {
+      was_stopped[lane] = stopped_[lane] ? -1 : 0;
+      if (stopped_[lane]) continue;
+      task_.epochs_done[lane] = program_.epochs;
+      task_.diverged_at[lane] = diverged_at(lane);
+    }
+    if (final_)
+      for (std::int64_t p = 0; p < program_.parameters; ++p)
+        weights_[p] = was_stopped ? final_[p] : (best_ ? best_[p] : weights_[p]);
+    store(weights_, task_.end, 1, 0);
+    measure_error();
   }
 
  private:
-  static void report(Control& control, std::int64_t step, std::int64_t& reported) {
-    control.steps_done.fetch_add(step - reported, std::memory_order_relaxed);
-    reported = step;
+  void report(Control& control) {
+    control.steps_done.fetch_add(step_ - reported_, std::memory_order_relaxed);
+    reported_ = step_;
+  }
+
+  // The first step with a loss that is no number, or -1.
+  std::int64_t diverged_at(int lane) const {
+    return healthy_steps_[lane] == step_ ? -1 : healthy_steps_[lane];
   }
 
   void allocate(Arena& arena, const std::atomic<bool>* cancelled) {
@@ -110,15 +119,9 @@ class Block {
       lane_x_ = arena.take<V>(std::int64_t(batch_) * inputs_);
       lane_y_ = arena.take<V>(std::int64_t(batch_) * outputs_);
       order_ = arena.take<std::int32_t>(task_.samples * kLanes);
-    } else {
-      if (inputs_ == 1 && outputs_ == 1) {
-        pairs_ = arena.take<Pair>(task_.samples);
-        batch_pairs_ = arena.take<Pair>(batch_);
-      } else {
-        batch_x_ = arena.take<Real>(std::int64_t(batch_) * inputs_);
-        batch_y_ = arena.take<Real>(std::int64_t(batch_) * outputs_);
-      }
-      order_ = arena.take<std::int32_t>(task_.samples);
+    } else if (!group_order_.in_pairs()) {
+      batch_x_ = arena.take<Real>(std::int64_t(batch_) * inputs_);
+      batch_y_ = arena.take<Real>(std::int64_t(batch_) * outputs_);
     }
   }
 
@@ -133,8 +136,6 @@ class Block {
       for (std::int64_t p = 0; p < program_.parameters; ++p)
         state_[p] = broadcast<Real>(Real(program_.initial_accumulator));
     if (best_) std::memcpy(best_, weights_, program_.parameters * sizeof(V));
-    if (pairs_)
-      for (std::int64_t s = 0; s < task_.samples; ++s) pairs_[s] = {task_.x[s], task_.y[s]};
   }
 
   void store(const V* weights, Real* rows, std::int64_t row_count, std::int64_t row) const {
@@ -151,9 +152,7 @@ class Block {
       case Order::given:
         return task_.order ? task_.order + std::int64_t(epoch) * task_.samples : nullptr;
       case Order::group:
-        permutation(order_key(task_.order_seed, task_.first_replicate / kGroup, epoch),
-                    task_.samples, order_);
-        return order_;
+        return group_order_.places();
       case Order::each_replicate:
         for (int lane = 0; lane < kLanes; ++lane)
           permutation(order_key(task_.order_seed, task_.first_replicate + lane, epoch),
@@ -164,27 +163,25 @@ class Block {
   }
 
   // One batch: forward, backward, update. Returns the sum of the losses of its samples.
-  V train_on(const std::int32_t* order, std::int64_t first, int samples, int epoch,
-             std::int64_t step) {
+  V train_on(const std::int32_t* order, std::int64_t first, int samples, int epoch) {
     V loss, total_weight = broadcast<Real>(Real(samples));
     if (batch_weight_) total_weight = gather_weights(order, first, samples);
     if (task_.order_kind == Order::each_replicate) {
       gather_lanes(order, first, samples);
       loss = passes_.gradients(LaneRows<Real>{lane_x_, inputs_}, LaneRows<Real>{lane_y_, outputs_},
-                               batch_weight_, total_weight, samples, step);
-    } else if (pairs_ && order) {
-      for (int s = 0; s < samples; ++s) batch_pairs_[s] = pairs_[order[first + s]];
-      loss = passes_.gradients(SharedRows<Real>{&batch_pairs_->x, 2},
-                               SharedRows<Real>{&batch_pairs_->y, 2}, batch_weight_, total_weight,
-                               samples, step);
+                               batch_weight_, total_weight, samples, step_);
+    } else if (group_order_.in_pairs()) {
+      const auto* pairs = group_order_.pairs() + first;
+      loss = passes_.gradients(SharedRows<Real>{&pairs->x, 2}, SharedRows<Real>{&pairs->y, 2},
+                               batch_weight_, total_weight, samples, step_);
     } else {
       loss = passes_.gradients(shared_rows(task_.x, batch_x_, inputs_, order, first, samples),
                                shared_rows(task_.y, batch_y_, outputs_, order, first, samples),
-                               batch_weight_, total_weight, samples, step);
+                               batch_weight_, total_weight, samples, step_);
     }
     clock_.tick(program_, Real{});
     Rate rate{program_.learning_rate};
-    if (program_.rates) rate.shared = program_.rates[program_.rates_per_step ? step : epoch];
+    if (program_.rates) rate.shared = program_.rates[program_.rates_per_step ? step_ : epoch];
     if (watcher_.watches_rate()) rate.of_lanes = watcher_.rates();
     if (adjusts_) loss += adjust(rate, total_weight, samples);
     with_optimizer<Real>(program_, clock_, rate, [&](const auto& rule) {
@@ -245,7 +242,7 @@ class Block {
 
   // ---- the end of an epoch, and of training ----
 
-  void end_epoch(int epoch, V epoch_loss, M healthy_steps, std::int64_t step) {
+  void end_epoch(int epoch, V epoch_loss) {
     const double terms = double(samples_used_) * outputs_;
     if (task_.history)
       for (int lane = 0; lane < task_.replicates; ++lane)
@@ -255,10 +252,10 @@ class Block {
     if (task_.snapshots && (epoch + 1) % task_.snapshot_every == 0)
       store(weights_, task_.snapshots, program_.epochs / task_.snapshot_every,
             (epoch + 1) / task_.snapshot_every - 1);
-    if (watcher_.watches()) watch(epoch, epoch_loss, healthy_steps, step, terms);
+    if (watcher_.watches()) watch(epoch, epoch_loss, terms);
   }
 
-  void watch(int epoch, V epoch_loss, M healthy_steps, std::int64_t step, double terms) {
+  void watch(int epoch, V epoch_loss, double terms) {
     M better = {}, stops = {};
     double held_out[kLanes] = {};
     if (watcher_.watches_held_out()) look_at_held_out(held_out);
@@ -274,7 +271,7 @@ class Block {
       stopped_[lane] = true;
       ++stopped_count_;
       task_.epochs_done[lane] = epoch + 1;
-      task_.diverged_at[lane] = healthy_steps[lane] == step ? -1 : healthy_steps[lane];
+      task_.diverged_at[lane] = diverged_at(lane);
     }
     for (std::int64_t p = 0; p < program_.parameters; ++p) {
       if (best_) best_[p] = better ? weights_[p] : best_[p];
@@ -312,21 +309,6 @@ class Block {
       found[lane] = found[lane] * passes_.share_of_loss(task_.held_out) + double(penalty[lane]);
   }
 
-  void finish(M healthy_steps, std::int64_t step) {
-    M was_stopped = {};
-    for (int lane = 0; lane < task_.replicates; ++lane) {
-      was_stopped[lane] = stopped_[lane] ? -1 : 0;
-      if (stopped_[lane]) continue;
-      task_.epochs_done[lane] = program_.epochs;
-      task_.diverged_at[lane] = healthy_steps[lane] == step ? -1 : healthy_steps[lane];
-    }
-    if (final_)
-      for (std::int64_t p = 0; p < program_.parameters; ++p)
-        weights_[p] = was_stopped ? final_[p] : (best_ ? best_[p] : weights_[p]);
-    store(weights_, task_.end, 1, 0);
-    measure_error();
-  }
-
   // The mean squared error over samples, weighted where they are, and outputs.
   void measure_error() {
     double total[kLanes] = {}, shares = 0.0;
@@ -355,6 +337,7 @@ class Block {
 
   const Program& program_;
   const Task<Real>& task_;
+  const GroupOrder<Real>& group_order_;
   const int inputs_, outputs_, batch_, together_;
   const std::int64_t samples_used_;
   const bool adjusts_;
@@ -367,10 +350,53 @@ class Block {
   V *best_ = nullptr, *final_ = nullptr, *kept_ = nullptr;
   V *lane_x_ = nullptr, *lane_y_ = nullptr, *batch_weight_ = nullptr;
   Real *batch_x_ = nullptr, *batch_y_ = nullptr;
-  Pair *pairs_ = nullptr, *batch_pairs_ = nullptr;
   std::int32_t* order_ = nullptr;
+  M healthy_ = ~M{}, healthy_steps_ = {};
+  std::int64_t step_ = 0, reported_ = 0;
   bool stopped_[kGroup] = {};
   int stopped_count_ = 0;
+};
+
+// Blocks of one group, of which each trains an epoch in turn on data that are put into order once.
+template <class Real>
+class Team {
+ public:
+  Team(const Program& program, const Task<Real>* tasks, int count)
+      : program_(program), order_(program, tasks[0]) {
+    for (int i = 0; i < count; ++i) blocks_.emplace_back(program, tasks[i], order_);
+  }
+
+  std::size_t bytes_needed() {
+    Arena counting;
+    order_.allocate(counting);
+    for (Block<Real>& block : blocks_) block.allocate(counting);
+    return counting.used();
+  }
+
+  // False if memory ran out before the start or the caller cancelled.
+  bool run(Control& control) {
+    Arena arena(bytes_needed());
+    if (arena.failed()) return false;
+    order_.allocate(arena);
+    for (Block<Real>& block : blocks_) block.start(arena, control);
+    for (int epoch = 0; epoch < program_.epochs; ++epoch) {
+      bool any = false;
+      for (Block<Real>& block : blocks_) {
+        if (!block.goes_on()) continue;
+        if (!any) order_.begin(epoch);
+        any = true;
+        if (!block.train_epoch(epoch, control)) return false;
+      }
+      if (!any) break;
+    }
+    for (Block<Real>& block : blocks_) block.finish();
+    return !control.cancelled.load(std::memory_order_relaxed);
+  }
+
+ private:
+  const Program& program_;
+  GroupOrder<Real> order_;
+  std::deque<Block<Real>> blocks_;  // whose places stay: a block holds what points into itself
 };
 
 }  // namespace WHYFIT_TARGET

@@ -22,7 +22,7 @@ constexpr bool kFused = true;
 constexpr bool kFused = false;
 #endif
 
-// x / ln2 rounded to a whole n, as a float and as the float 2^n. Adding 1.5 * 2^23 + 127 leaves
+// kTimes x / ln2 rounded to a whole n, as a float and as the float 2^n. Adding 1.5 * 2^23 + 127 leaves
 // n + 127 in the low bits of the sum, where a shift moves it into the exponent field; n must lie in
 // [-126, 127].
 struct Exponent {
@@ -30,9 +30,10 @@ struct Exponent {
   Vector<float> power;
 };
 
+template <int kTimes = 1>
 [[gnu::always_inline]] inline Exponent split_exponent(Vector<float> x) {
   constexpr float kShift = 12582912.0f + 127.0f;
-  Vector<float> shifted = x * 1.44269504088896341f + kShift;
+  Vector<float> shifted = x * (kTimes * 1.44269504088896341f) + kShift;
   Mask<float> bits = as<Mask<float>>(shifted) << 23;
   return {shifted - kShift, as<Vector<float>>(bits)};
 }
@@ -86,22 +87,34 @@ struct Exponent {
   return one[0];
 }
 #else
-// -expm1(-2|x|) / (expm1(-2|x|) + 2) with the sign of x.
+// tanh x = h / (h + 1) with h = expm1(2x) / 2, which is 2^n (s + 2 s^2 q(2s)) + (2^n - 1) / 2 for the
+// rest s = x - n ln2 / 2. Beyond 10 tanh is 1 in float; n then stays small enough for ln2 in one piece.
 [[gnu::always_inline]] inline Vector<float> hyperbolic_tangent(Vector<float> x) {
-  Vector<float> shrink = expm1_of_negative(absolute<float>(x) * -2.0f);
-  return copy_sign<float>(quotient(shrink, shrink + 2.0f), x);
+  Vector<float> clamped = maximum(broadcast<float>(-10.0f), minimum(broadcast<float>(10.0f), x));
+  Exponent exponent = split_exponent<2>(clamped);
+  Vector<float> s = clamped - exponent.n * 0.346573591f;
+  Vector<float> q = s * (32.0f * 0.0013882521f) + 16.0f * 0.0083665205f;
+  q = q * s + 8.0f * 0.0416672f;
+  q = q * s + 4.0f * 0.16666543f;
+  q = q * s + 2.0f * 0.49999997f;
+  Vector<float> rest = (s * s) * q + s;
+  Vector<float> half = exponent.power * rest + (exponent.power * 0.5f - 0.5f);
+  return quotient(half, half + 1.0f);
 }
 
-// From e^-|x| alone, which never overflows: 1 / (1 + e^-|x|), or e^-|x| times it for x < 0. The clamp
-// keeps 2^n a normal number; sigmoid(-87) is 1.6e-38.
+// 1 / (1 + e^-x), with e^-x = 2^n e^-s for the rest s = x + n ln2. The clamps keep 2^n and the sum
+// normal numbers; sigmoid(-87) is 1.6e-38. e^-s is a polynomial of relative error 9.2e-8.
 [[gnu::always_inline]] inline Vector<float> logistic(Vector<float> x) {
-  Vector<float> clamped = maximum(broadcast<float>(-87.0f), -absolute<float>(x));
-  Exponent exponent = split_exponent(clamped);
-  Vector<float> rest = expm1_of_rest(rest_of(clamped, exponent.n));
-  Vector<float> small =
-      kFused ? rest * exponent.power + exponent.power : (rest + 1.0f) * exponent.power;
-  Vector<float> numerator = x < 0.0f ? small : broadcast<float>(1.0f);
-  return quotient(numerator, small + 1.0f);
+  Vector<float> clamped = maximum(broadcast<float>(-87.0f), minimum(broadcast<float>(87.0f), x));
+  Exponent exponent = split_exponent<-1>(clamped);
+  Vector<float> s = clamped + exponent.n * 0.693359375f;
+  s = s + exponent.n * -2.12194440e-4f;
+  Vector<float> p = s * -0.0082903057f + 0.041897975f;
+  p = p * s - 0.16667637f;
+  p = p * s + 0.49999151f;
+  p = p * s - 0.9999997f;
+  p = p * s + 1.0f;
+  return quotient(broadcast<float>(1.0f), exponent.power * p + 1.0f);
 }
 
 template <int N>

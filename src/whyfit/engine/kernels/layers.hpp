@@ -206,7 +206,9 @@ void bias_gradient(const Vector<Real>* delta, int samples, const Weights<Real>& 
   int u = 0;
   for (; u + 8 <= gradient.units; u += 8)
     column_sums<Real, 8>(delta + u, samples, gradient.units, gradient.bias + u);
-  for (; u < gradient.units; ++u) column_sums<Real, 1>(delta + u, samples, gradient.units, gradient.bias + u);
+  in_tiles<4>(gradient.units - u, [&](auto width, int column) {
+    column_sums<Real, width>(delta + u + column, samples, gradient.units, gradient.bias + u + column);
+  });
 }
 
 template <class Real, class Rows>
@@ -271,9 +273,26 @@ inline void delta_tile(const F& f, const Vector<Real>* delta, const Weights<Real
     }
 }
 
+// Below a single unit there is nothing to sum.
+template <class Real, class F>
+void delta_below_one_unit(const F& f, const Vector<Real>* delta, const Weights<Real>& layer,
+                          const Vector<Real>* input, int samples, Vector<Real>* out) {
+  const int inputs = layer.inputs;
+  in_tiles<kTileRows>(inputs, [&](auto width, int column) {
+    if (!layer.goes_on()) return;
+    Vector<Real> weight[width];
+    #pragma GCC unroll 8
+    for (int i = 0; i < width; ++i) weight[i] = layer.kernel[column + i];
+    for (int s = 0, at = column; s < samples; ++s, at += inputs)
+      #pragma GCC unroll 8
+      for (int i = 0; i < width; ++i) out[at + i] = f.times_slope(input[at + i], delta[s] * weight[i]);
+  });
+}
+
 template <class Real, class F>
 void input_delta(const F& f, const Vector<Real>* delta, const Weights<Real>& layer, const Vector<Real>* input,
                  int samples, Vector<Real>* out) {
+  if (layer.units == 1) return delta_below_one_unit(f, delta, layer, input, samples, out);
   for (int from = 0; from < layer.units; from += kAlong) {
     const Part part(from, layer.units);
     in_blocks(layer, samples, layer.inputs, [&](auto size, auto width, int sample, int column) {

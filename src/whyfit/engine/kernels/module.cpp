@@ -70,21 +70,49 @@ auto run_of(const Target& target) {
     return target.run_double;
 }
 
+// Tasks that train in turns: those of one group, which share the order of their data.
+struct Turns {
+  std::size_t first;
+  int count;
+};
+
+// A network so small that putting the data into order is a good part of its work.
+constexpr std::int64_t kFewParameters = 1024;
+
+// Larger networks are trained a task at a time, which needs less memory, and so are groups too few to
+// go round.
+template <class Real>
+std::vector<Turns> take_turns(const Program& program, const std::vector<Task<Real>>& tasks, int threads) {
+  std::vector<Turns> alone, together;
+  for (std::size_t index = 0; index < tasks.size(); ++index) {
+    alone.push_back({index, 1});
+    const std::int64_t group = tasks[index].first_replicate / kGroup;
+    if (index && group == tasks[index - 1].first_replicate / kGroup)
+      ++together.back().count;
+    else
+      together.push_back({index, 1});
+  }
+  const bool shares = !tasks.empty() && tasks[0].order_kind == Order::group &&
+                      program.parameters <= kFewParameters;
+  return shares && int(together.size()) >= threads ? together : alone;
+}
+
 // Runs every task on `threads` threads; the calling thread only watches, so that Python's signal
 // handlers and the progress callback get their turn ten times a second.
 template <class Real>
 bool run_tasks(const Target& target, const Program& program, const std::vector<Task<Real>>& tasks,
                int threads, const nb::object& progress) {
   Control control;
+  const std::vector<Turns> turns = take_turns(program, tasks, threads);
   std::atomic<std::size_t> next{0};
   std::atomic<bool> complete{true};
   std::mutex mutex;
   std::condition_variable finished;
-  int running = std::max(1, std::min<int>(threads, int(tasks.size())));
+  int running = std::max(1, std::min<int>(threads, int(turns.size())));
 
   auto work = [&] {
-    for (std::size_t index; (index = next.fetch_add(1)) < tasks.size();)
-      if (!run_of<Real>(target)(program, tasks[index], control)) {
+    for (std::size_t index; (index = next.fetch_add(1)) < turns.size();)
+      if (!run_of<Real>(target)(program, &tasks[turns[index].first], turns[index].count, control)) {
         complete = false;
         break;
       }

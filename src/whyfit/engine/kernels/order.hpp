@@ -3,6 +3,9 @@
 
 #include <cstdint>
 
+#include "arena.hpp"
+#include "program.hpp"
+
 namespace whyfit {
 namespace WHYFIT_TARGET {
 
@@ -23,15 +26,15 @@ inline std::uint64_t order_key(std::uint64_t seed, std::uint64_t owner, std::uin
 // 32-bit product (Lemire 2019); its bias, n / 2^32, is one in four hundred thousand for ten thousand
 // samples, far below what any study could see. The places are computed some at a time, in vectors where
 // the machine multiplies 64 bits in them.
-inline void permutation(std::uint64_t key, std::int64_t samples, std::int32_t* order) {
+template <class Item>
+inline void shuffle(std::uint64_t key, std::int64_t count, Item* items) {
   constexpr int kPairs = WHYFIT_VECTOR_BYTES > 16 ? 32 : 1;
-  for (std::int64_t i = 0; i < samples; ++i) order[i] = std::int32_t(i);
-  auto swap = [order](std::int64_t i, std::int64_t j) {
-    std::int32_t kept = order[i];
-    order[i] = order[j];
-    order[j] = kept;
+  auto swap = [items](std::int64_t i, std::int64_t j) {
+    Item kept = items[i];
+    items[i] = items[j];
+    items[j] = kept;
   };
-  std::int64_t i = samples - 1;
+  std::int64_t i = count - 1;
   for (; i >= 2 * kPairs; i -= 2 * kPairs) {
     std::uint64_t upper[kPairs], lower[kPairs];
     for (int pair = 0; pair < kPairs; ++pair) {
@@ -51,6 +54,54 @@ inline void permutation(std::uint64_t key, std::int64_t samples, std::int32_t* o
     if (i > 1) swap(i - 1, std::int64_t(((random & 0xFFFFFFFFu) * std::uint64_t(i)) >> 32));
   }
 }
+
+inline void permutation(std::uint64_t key, std::int64_t samples, std::int32_t* order) {
+  for (std::int64_t i = 0; i < samples; ++i) order[i] = std::int32_t(i);
+  shuffle(key, samples, order);
+}
+
+// The data in the order of the epoch, made once for all blocks of a group, which share it.
+template <class Real>
+class GroupOrder {
+ public:
+  // A sample's x and y, where they are one number each: side by side, so that they can be shuffled
+  // themselves, as the permutation would be, and the passes read them one after the other.
+  struct Pair {
+    Real x, y;
+  };
+
+  GroupOrder(const Program& program, const Task<Real>& task)
+      : task_(task),
+        in_pairs_(program.layers[0].inputs == 1 &&
+                  program.layers[program.layer_count - 1].units == 1) {}
+
+  bool shuffles() const { return task_.order_kind == Order::group; }
+  bool in_pairs() const { return shuffles() && in_pairs_; }
+
+  void allocate(Arena& arena) {
+    if (in_pairs())
+      pairs_ = arena.take<Pair>(task_.samples);
+    else if (shuffles())
+      places_ = arena.take<std::int32_t>(task_.samples);
+  }
+
+  void begin(int epoch) {
+    if (!shuffles()) return;
+    const std::uint64_t key = order_key(task_.order_seed, task_.first_replicate / kGroup, epoch);
+    if (!in_pairs_) return permutation(key, task_.samples, places_);
+    for (std::int64_t s = 0; s < task_.samples; ++s) pairs_[s] = {task_.x[s], task_.y[s]};
+    shuffle(key, task_.samples, pairs_);
+  }
+
+  const std::int32_t* places() const { return places_; }
+  const Pair* pairs() const { return pairs_; }
+
+ private:
+  const Task<Real>& task_;
+  const bool in_pairs_;
+  std::int32_t* places_ = nullptr;
+  Pair* pairs_ = nullptr;
+};
 
 }  // namespace WHYFIT_TARGET
 }  // namespace whyfit

@@ -182,18 +182,27 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
       for (int u = 0; u < U; ++u) add_cheap_gradient<Real>(f.slope_at(z[u]), sum[u], delta_x, delta);
     }
   } else {
+    // Two loops: in one, the sums and what f computes with would push each other out of the registers.
     for (int s = 0; s < samples; ++s) {
       Vector<Real> value[U], error = output_bias - y.at(s, 0);
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) value[u] = unit_sum<Real, I>(unit[u], x, s);
       apply(f, value);
       #pragma GCC unroll 8
-      for (int u = 0; u < U; ++u) error += value[u] * unit[u].out;
+      for (int u = 0; u < U; ++u) {
+        net.unit_output[s * U + u] = value[u];
+        error += value[u] * unit[u].out;
+      }
       const Vector<Real> delta = L::slope_without_factor(error);
       loss += L::value(error);
       bias_sum += delta;
+      net.prediction[s] = delta;
+    }
+    for (int s = 0; s < samples; ++s) {
+      const Vector<Real> delta = net.prediction[s];
       #pragma GCC unroll 8
-      for (int u = 0; u < U; ++u) add_gradient<Real, F, I>(f, sum[u], x, s, value[u], delta);
+      for (int u = 0; u < U; ++u)
+        add_gradient<Real, F, I>(f, sum[u], x, s, net.unit_output[s * U + u], delta);
     }
   }
   const Real share = Real(L::kSlopeFactor) / Real(batch);

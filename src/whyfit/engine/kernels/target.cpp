@@ -25,14 +25,14 @@ class FlushDenormals {
 };
 
 template <class Real>
-bool run(const Program& program, const Task<Real>& task, Control& control) {
+bool run(const Program& program, const Task<Real>* tasks, int count, Control& control) {
   FlushDenormals flush;
-  return Block<Real>(program, task).run(control);
+  return Team<Real>(program, tasks, count).run(control);
 }
 
 template <class Real>
 std::size_t memory(const Program& program, const Task<Real>& task) {
-  return Block<Real>(program, task).bytes_needed();
+  return Team<Real>(program, &task, 1).bytes_needed();
 }
 
 template <class Real>

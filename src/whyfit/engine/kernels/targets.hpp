@@ -15,8 +15,9 @@ enum class Function : int {
 struct Target {
   int float_lanes;
   int double_lanes;
-  bool (*run_float)(const Program&, const Task<float>&, Control&);
-  bool (*run_double)(const Program&, const Task<double>&, Control&);
+  // Tasks of one group, `count` of them.
+  bool (*run_float)(const Program&, const Task<float>* tasks, int count, Control&);
+  bool (*run_double)(const Program&, const Task<double>* tasks, int count, Control&);
   std::size_t (*memory_float)(const Program&, const Task<float>&);
   std::size_t (*memory_double)(const Program&, const Task<double>&);
   void (*evaluate_float)(Function, const float*, float*, std::size_t);
