@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from whyfit.measure.residuals import curve_rows
 from whyfit.measure.training import training_measures
 from whyfit.records.fit import WeightHistory
 from whyfit.records.network import Activation, Layer, Network
+from whyfit.records.recipe import DenseLayer
 
 
 def two_units(signs: tuple[float, float], bias: float = 0.0) -> Network:
@@ -69,6 +72,27 @@ def test_live_units_and_few_samples():
     one = recipe((2,))
     rows = np.array([[1.0, -1, 0, 0, 1, 1, 0], [-1.0, -1, 0, 0, 1, 1, 0]])
     assert live_units(rows, one, few).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", "tanh", "prelu"])
+def test_live_units_of_many_networks_at_once(activation: str):
+    hidden = (
+        DenseLayer(5, Activation(activation)),
+        DenseLayer(3, Activation("relu"), use_bias=False),
+    )
+    deep = replace(recipe((2,)), inputs=2, layers=(*hidden, DenseLayer(1)))
+    random = np.random.default_rng(0)
+    x = random.uniform(-1, 1, (40, 2))
+    rows = random.normal(-0.3, 1, (30, deep.parameters))
+    one_by_one = [
+        sum(
+            int(np.sum(np.any(z > 0, axis=0))) if layer.activation.dies else layer.units
+            for (z, _output), layer in zip(network.traced(x)[:-1], hidden, strict=True)
+        )
+        for network in map(deep.network, rows)
+    ]
+    assert len(set(one_by_one)) > 1
+    assert live_units(rows, deep, x).tolist() == one_by_one
 
 
 def test_start_weights_beside_the_customary():

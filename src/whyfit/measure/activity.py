@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -101,10 +102,21 @@ def live_units(
     recipe: Recipe,
     x: Float[Array, "samples inputs"],
 ) -> Float[Array, replicates]:
-    """Hidden units of each network that are on for at least one sample."""
-    return np.array(
-        [np.sum(~_silent(recipe.network(weights), x)) for weights in networks], dtype=np.float64
-    )
+    """Hidden units of each network that are on for at least one sample; all networks pass at once."""
+    live = np.zeros(len(networks))
+    outputs, at = x, 0
+    for (inputs, units, biased), layer in zip(recipe.shapes[:-1], recipe.hidden, strict=True):
+        ends = np.cumsum([at, inputs * units, units * biased, layer.slopes])
+        kernel, bias, slopes = (networks[:, a:b] for a, b in pairwise(ends.tolist()))
+        at = int(ends[-1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = outputs @ kernel.reshape(-1, inputs, units)
+            z = z + bias[:, None, :] if biased else z
+        live += np.sum(~np.all(z <= 0.0, axis=1), axis=1) if layer.activation.dies else units
+        outputs = (
+            np.where(z < 0, slopes[:, None, :] * z, z) if layer.slopes else layer.activation(z)
+        )
+    return live
 
 
 def _silent(network: Network, x: Array) -> Array:

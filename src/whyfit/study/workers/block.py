@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -21,6 +22,8 @@ from whyfit.records.variance import variance
 
 BLOCK = lanes.GROUP
 PRECISION = "float32"
+FEW = 64
+"""Samples by which it is told whether a unit is live at the start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,11 @@ class Data:
     digest: bytes
     held_out: HeldOut | None = None
     weight: Array | None = None
+
+    @cached_property
+    def few_x(self) -> Array:
+        """Samples in which a unit that is off is off in all, near enough."""
+        return few_samples(self.x, FEW)
 
     @classmethod
     def of(
@@ -125,5 +133,5 @@ def train_block(block: Block, data: Data, cancelled: Callable[[], bool]) -> Arra
     targets = recipe.target_transform(data.y) if recipe.target_transform else data.y
     unexplained = trained.mean_squared_error / variance(targets, data.weight)
     unexplained[~np.isfinite(unexplained) | (trained.diverged_at >= 0)] = np.inf
-    inputs = recipe.input_transform(data.x) if recipe.input_transform else data.x
-    return np.stack([unexplained, live_units(starts, recipe, few_samples(inputs, 64))])
+    few = recipe.input_transform(data.few_x) if recipe.input_transform else data.few_x
+    return np.stack([unexplained, live_units(starts, recipe, few)])
