@@ -11,7 +11,7 @@ from whyfit.study.factors import compatible
 from whyfit.study.judging import Judged
 from whyfit.study.judging.additions import has_room
 from whyfit.study.judging.rounds import REFUTED_BELOW
-from whyfit.study.judging.sets import needless
+from whyfit.study.judging.standing import needless
 from whyfit.study.run import Laboratory
 from whyfit.study.search import bar
 from whyfit.study.words import count_of, describe, phrase

@@ -9,6 +9,7 @@ from whyfit.records.study import BASELINE, Arm, Comparison, arm
 from whyfit.study.effects import clearly_differs, deciding_interval
 from whyfit.study.factors import compatible
 from whyfit.study.judging.rounds import REFUTED_BELOW, Key, compared, does_not_help, excludes_zero
+from whyfit.study.judging.standing import needless, surely_works
 from whyfit.study.run import Laboratory
 from whyfit.study.search import PAIR, with_one_more
 
@@ -18,7 +19,10 @@ ALONE, BESIDE = "each change alone, fresh seeds", "each change added to what wor
 def possible(
     laboratory: Laboratory, representatives: tuple[Arm, ...]
 ) -> tuple[dict[Change, tuple[Arm, Arm]], dict[tuple[Arm, Change], tuple[Arm, Arm]]]:
-    """Every change added to the script as it is, and to each representative that it could raise."""
+    """Every change added to the script as it is, and to each representative that it could raise.
+
+    A change that surely works alone and is no repair is not added to what works: what it does is known.
+    """
     by_itself = {change: (arm(change), BASELINE) for change in tried_alone(laboratory)}
     beside = {
         (held, change): (larger, held)
@@ -65,7 +69,12 @@ def decided(comparison: Comparison, additions: int) -> bool:
 
 def _additions(laboratory: Laboratory, held: Arm) -> list[tuple[Arm, Change]]:
     """The set with each change that was tried alone added, one at a time."""
-    others = [each for each in tried_alone(laboratory) if compatible(*held, each)]
+    others = [
+        each
+        for each in tried_alone(laboratory)
+        if compatible(*held, each)
+        and (each in laboratory.plan.proposed or not surely_works(laboratory, arm(each)))
+    ]
     return list(zip(with_one_more(held, others), others, strict=True))
 
 
@@ -87,19 +96,28 @@ def has_room(laboratory: Laboratory, held: Arm) -> bool:
     return deciding_interval(outcomes).low < 1.0 - REFUTED_BELOW
 
 
-def replacements(laboratory: Laboratory, representatives: tuple[Arm, ...]) -> None:
+def replacements(
+    laboratory: Laboratory, representatives: tuple[Arm, ...], sufficient: list[Arm]
+) -> None:
     """Every change in place of each member of a set that works, on the selection seeds.
 
     A change that works as well as a member of a larger set would otherwise be called blameless for
-    want of the one set that needs it. Most such arms were pairs of the search already.
+    want of the one set that needs it. Most such arms were pairs of the search already, and where a part
+    is `sufficient` the whole shows nothing.
     """
+    proposed = set(laboratory.plan.proposed)
     wanted: dict[Arm, None] = {}
     for held in representatives:
         for change in laboratory.plan.levels:
             for member in held:
                 rest = [each for each in held if each != member]
-                if compatible(change, *rest) and change not in held:
-                    wanted[arm(change, *rest)] = None
+                other = arm(change, *rest)
+                if (
+                    compatible(change, *rest)
+                    and change not in held
+                    and not needless(other, sufficient, proposed)
+                ):
+                    wanted[other] = None
     allowance = laboratory.remaining
     chosen = []
     for other in sorted(wanted, key=lambda each: laboratory.cost(each, PAIR)):

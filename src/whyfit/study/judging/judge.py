@@ -34,7 +34,7 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
     count = len(single) + len(double)
     alone = additions.effects(laboratory, single, additions.ALONE, count)
     inside = additions.effects(laboratory, double, additions.BESIDE, count)
-    additions.replacements(laboratory, representatives)
+    additions.replacements(laboratory, representatives, [each.changes for each in sets])
     sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
     return Judged(sets, representatives, converse, possible, alone, inside, tuple(notes), directly)
 
@@ -60,7 +60,8 @@ def go_on(laboratory: Laboratory, judged: Judged, *, suspected_only: bool = Fals
         single = additions.suspected(laboratory, single)
         double = additions.suspected(laboratory, double)
     else:
-        additions.replacements(laboratory, judged.representatives)
+        sufficient = [each.changes for each in judged.sets]
+        additions.replacements(laboratory, judged.representatives, sufficient)
     return replace(
         judged,
         alone=judged.alone | additions.effects(laboratory, single, additions.ALONE, count),

@@ -4,7 +4,6 @@ fit failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import combinations
 
 from whyfit.records.finding import Change
@@ -12,7 +11,8 @@ from whyfit.records.study import Arm, SufficientSet, arm
 from whyfit.study.effects import LOOKS, compare, deciding_interval
 from whyfit.study.judging.additions import tried_alone
 from whyfit.study.judging.converses import taken_out
-from whyfit.study.judging.rounds import REFUTED_BELOW, affordable
+from whyfit.study.judging.rounds import affordable
+from whyfit.study.judging.standing import factors_of, needless, surely_misses, surely_works
 from whyfit.study.run import Laboratory
 
 MOST_SETS = 10
@@ -81,8 +81,8 @@ def sufficient_sets(laboratory: Laboratory, related: tuple[Arm, ...]) -> tuple[S
     sufficient = [changes for changes in related if _rate(laboratory, changes) >= target]
     proposed = set(laboratory.plan.proposed)
     minimal = minimal_sets(sufficient, proposed)
-    sure = [each for each in minimal if _surely_works(laboratory, each)]
-    near = {changes for changes in related if not _surely_misses(laboratory, changes)}
+    sure = [each for each in minimal if surely_works(laboratory, each)]
+    near = {changes for changes in related if not surely_misses(laboratory, changes)}
     counting = counting_sets(clearly_minimal(minimal, near), sure, proposed)
     ranked = sorted(
         sufficient, key=lambda changes: (len(changes), -_rate(laboratory, changes), changes)
@@ -132,43 +132,23 @@ def counting_sets(minimal: list[Arm], sure: list[Arm], proposed: set[Change]) ->
     ]
 
 
-def _surely_works(laboratory: Laboratory, changes: Arm) -> bool:
-    interval = deciding_interval(laboratory.outcomes(changes, "confirmation"))
-    return interval.low >= laboratory.plan.target_rate
-
-
-def _surely_misses(laboratory: Laboratory, changes: Arm) -> bool:
-    """Whether an arm falls short of the target by more than what counts as an effect."""
-    interval = deciding_interval(laboratory.outcomes(changes, "confirmation"))
-    return interval.high < laboratory.plan.target_rate - REFUTED_BELOW
-
-
-def needless(changes: Arm, sufficient: Iterable[Arm], proposed: set[Change]) -> bool:
-    """Whether a smaller sufficient set does what these changes do, so that they cannot count.
-
-    That is any proper subset. A set with a change that no finding proposes is needless too where a
-    part of its factors suffices at another level: with tanh alone sufficient, a larger learning rate
-    beside leaky ReLU says nothing of the learning rate. Otherwise levels near the target rate make
-    verdicts a toss.
-    """
-    factors = {change.factor for change in changes}
-    return any(
-        set(other) < set(changes)
-        or (not proposed >= set(changes) and {change.factor for change in other} < factors)
-        for other in sufficient
-    )
-
-
 def _settle(laboratory: Laboratory, arms: list[Arm], doing: str) -> None:
-    """Add rounds to arms whose interval still holds the target rate."""
+    """Add rounds to arms whose interval still holds the target rate.
+
+    Not to those of which another level surely works, unless they are repairs: nothing hangs on whether
+    one level more of the same factors works.
+    """
     target = laboratory.plan.target_rate
+    proposed, settled = set(laboratory.plan.proposed), set[tuple[str, ...]]()
     for replicates in LOOKS:
         chosen = affordable(laboratory, {changes: (changes,) for changes in arms}, replicates)
         laboratory.run(dict.fromkeys(chosen, replicates), "confirmation", doing)
+        settled |= {factors_of(changes) for changes in chosen if surely_works(laboratory, changes)}
         open_arms = []
         for changes in chosen:
             interval = deciding_interval(laboratory.outcomes(changes, "confirmation"))
-            if interval.low < target < interval.high:
+            matters = proposed >= set(changes) or factors_of(changes) not in settled
+            if interval.low < target < interval.high and matters:
                 open_arms.append(changes)
         arms = open_arms
 
@@ -180,8 +160,7 @@ def representatives_of(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) 
     groups: dict[tuple[str, ...], list[Arm]] = {}
     for each in sets:
         if each.counts:
-            combination = tuple(change.factor for change in each.changes)
-            groups.setdefault(combination, []).append(each.changes)
+            groups.setdefault(factors_of(each.changes), []).append(each.changes)
     place = {change: at for at, change in enumerate(laboratory.plan.levels)}
     chosen = []
     for members in groups.values():
