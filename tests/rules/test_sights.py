@@ -9,8 +9,8 @@ import numpy as np
 from tests.fits import HE, fit_of, recipe, sine
 from whyfit.measure.evidence import gather
 from whyfit.records.finding import Change
-from whyfit.records.fit import DrawnLine, Fit
-from whyfit.records.recipe import LINEAR, EarlyStopping, Initializer, Optimizer, Recipe
+from whyfit.records.fit import DrawnLine, Fit, Scaler
+from whyfit.records.recipe import LINEAR, Affine, EarlyStopping, Initializer, Optimizer, Recipe
 from whyfit.rules import (
     hinges_outside_data,
     hinges_share_one_point,
@@ -152,14 +152,16 @@ def test_too_few_live_units_for_a_line_are_seen():
         assert (said is not None) is seen
 
 
-def asked_at(asked: np.ndarray, weight: float) -> str:
+def asked_at(asked: np.ndarray, weight: float, scaler: Scaler | None = None) -> str:
     """What is said of predictions at these x, one unit of the end network having this weight."""
     x, y = sine(60, -1.0, 1.0)
     fit = fit_of(recipe((3,), kernel=HE, epochs=3), x, y)
     hidden, last = fit.end.layers
     weights, biases = np.array([[1.0, -1.0, weight]]), np.array([0.5, -0.25, -1.0])
     end = replace(fit.end, layers=(replace(hidden, weight=weights, bias=biases), last))
-    said = outside_training_range.check(gather(replace(fit, end=end, asked=asked[:, None])))
+    said = outside_training_range.check(
+        gather(replace(fit, end=end, asked=asked[:, None], input_scaler=scaler))
+    )
     assert said is not None
     return said.message
 
@@ -170,6 +172,13 @@ def test_where_the_last_bend_is():
     assert asked_at(left, 0.5).endswith("; below x = -0.5 it has no bend")
     # A unit whose weight is nothing bends at 1e16: that is nowhere.
     assert asked_at(right, 1e-16).endswith("never trained")
+
+
+def test_places_are_told_in_the_units_of_before_a_scaler():
+    degrees = Scaler("StandardScaler", Affine((180.0,), (100.0,)))
+    said = asked_at(np.linspace(0.0, 4.0, 40), 0.5, degrees)
+    assert "lie outside [80, 280]" in said
+    assert said.endswith("; beyond x = 380 it has no bend")
 
 
 def test_a_line_over_inputs_of_before_they_were_scaled():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 from jaxtyping import Float, Int
 
 from whyfit.records.network import Array, Network
@@ -153,3 +154,9 @@ class Fit:
     def in_input_units(self, values: Array) -> Array:
         """Inputs in the person's own units, before their scaler."""
         return self.input_scaler.transform.invert(values) if self.input_scaler else values
+
+    def in_units_of_x(self, place: float, column: int = 0) -> float:
+        """A place on one input axis in the person's own units."""
+        row = np.zeros((1, self.x.shape[1]))
+        row[0, column] = place
+        return float(self.in_input_units(row)[0, column])

@@ -38,7 +38,10 @@ def check(evidence: Evidence) -> Finding | None:
     share = float(np.mean(outside))
     if share < SHARE:
         return None
-    where = f"[{low[0]:.3g}, {high[0]:.3g}]" if x.shape[1] == 1 else "the training data"
+    where = "the training data"
+    if x.shape[1] == 1:
+        ends = [evidence.fit.in_units_of_x(float(each[0])) for each in (low, high)]
+        where = f"[{min(ends):.3g}, {max(ends):.3g}]"
     return Finding(
         "outside-training-range",
         f"{share:.0%} of the {len(asked)} inputs asked for lie outside {where}, where the network "
@@ -59,4 +62,5 @@ def _last_bend(evidence: Evidence, asked: np.ndarray) -> str:
         return ""  # as good as nowhere: the unit's weight is nearly zero
     if (last < low) if right else (last > high):
         return "; it has no bend there"
-    return f"; {'beyond' if right else 'below'} x = {last:.3g} it has no bend"
+    place = evidence.fit.in_units_of_x(last)
+    return f"; {'beyond' if right else 'below'} x = {place:.3g} it has no bend"

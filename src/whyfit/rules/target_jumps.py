@@ -27,7 +27,8 @@ def check(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         "target-jumps",
-        f"the targets jump by {curve.jump:.0%} of their range at x = {curve.jump_at:.3g}",
+        f"the targets jump by {curve.jump:.0%} of their range at "
+        f"x = {evidence.fit.in_units_of_x(curve.jump_at):.3g}",
         (
             Measure("largest step of y between neighbours", curve.jump, SIZE, "share of the range"),
             Measure("95 % of all steps", curve.usual_step, None, "share of the range"),

@@ -43,9 +43,7 @@ def in_x_units(fit: Fit, position: float, column: int = 0) -> Number:
     """A place on one input axis in the person's own units, before their scaler."""
     if not np.isfinite(position):
         return None
-    row = np.zeros((1, fit.x.shape[1]))
-    row[0, column] = position
-    return rounded(float(fit.in_input_units(row)[0, column]), 6)
+    return rounded(fit.in_units_of_x(position, column), 6)
 
 
 def slope_scale(fit: Fit) -> float:
