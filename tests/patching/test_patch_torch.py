@@ -231,3 +231,146 @@ def test_a_rate_of_updates_by_hand_is_changed_where_it_is_named(tmp_path: Path):
         patched = patch(literal, path, fit, arm(change))
         assert patched.source is None
         assert "updates its weights itself" in patched.words[0]
+
+
+def scheduled(made: str, stepped: str = "sched.step()", *, each_batch: bool = False) -> str:
+    """A loop whose rate falls."""
+    indent = "    " if each_batch else ""
+    return f"""
+        import torch
+        from torch import nn
+        from torch.optim.lr_scheduler import ExponentialLR
+        x = torch.linspace(-1, 1, 48).reshape(-1, 1)
+        y = torch.sin(3 * x)
+        net = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+        opt = torch.optim.SGD(net.parameters(), lr=0.01)
+        sched = {made}  # falls
+        loader = torch.utils.data.DataLoader(
+            torch.utils.data.TensorDataset(x, y), batch_size=16, shuffle=True
+        )
+        for epoch in range(6):
+            for a, b in loader:
+                loss = nn.functional.mse_loss(net(a), b)
+                opt.zero_grad()
+                loss.backward()
+                opt.step()
+            {indent}{stepped}
+            print(epoch, sched.get_last_lr())
+    """
+
+
+SCHEDULES = {
+    "StepLR": ("torch.optim.lr_scheduler.StepLR(opt, 2, gamma=0.5)", False, 0.01),
+    "ExponentialLR": ("ExponentialLR(optimizer=opt, gamma=0.9)", False, 0.01),
+    "at each batch": ("torch.optim.lr_scheduler.StepLR(opt, 2)", True, 0.01),
+    "OneCycleLR": (
+        "torch.optim.lr_scheduler.OneCycleLR(opt, 0.2, total_steps=18, cycle_momentum=False)",
+        True,
+        0.2,
+    ),
+    "a warm-up": (
+        "torch.optim.lr_scheduler.LambdaLR(opt, lambda epoch: 2.0 * (epoch + 1))",
+        False,
+        0.12,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_constant_rate_in_place_of_a_scheduler(tmp_path: Path, name: str):
+    made, each_batch, rate = SCHEDULES[name]
+    fit, path = fit_in(tmp_path, scheduled(made, each_batch=each_batch))
+    assert fit.recipe.schedule is not None
+    source, change = Path(path).read_text(), arm(Change("schedule", "none"))
+    patched = patch(source, path, fit, change)
+    assert patched.source is not None, patched.words
+    assert "ConstantLR(opt, factor=1)  # falls" in patched.source
+    again, _path = fit_in(tmp_path, patched.source)
+    assert again.recipe.schedule is None
+    largest = factors.apply(change, fit, fit.recipe).optimizer.learning_rate
+    assert largest == pytest.approx(rate, rel=0.01)
+    assert again.recipe.optimizer.learning_rate == pytest.approx(largest, rel=1e-5)
+
+
+def test_a_plateau_scheduler_is_kept_from_falling(tmp_path: Path):
+    made = "torch.optim.lr_scheduler.ReduceLROnPlateau(opt, patience=0, threshold=10.0)"
+    fit, path = fit_in(tmp_path, scheduled(made, "sched.step(loss.item())"))
+    patched = patch(Path(path).read_text(), path, fit, arm(Change("schedule", "none")))
+    assert patched.source is not None, patched.words
+    assert "threshold=10.0, min_lr=0.01)" in patched.source
+    again, _path = fit_in(tmp_path, patched.source.replace("print(epoch,", "print(opt,"))
+    assert again.recipe.schedule is None or again.recipe.schedule.minimum == 0.01
+
+
+def test_a_scheduler_is_moved_on_once_an_epoch(tmp_path: Path):
+    made = "torch.optim.lr_scheduler.StepLR(opt, 2, gamma=0.5)"
+    fit, path = fit_in(tmp_path, scheduled(made, each_batch=True))
+    source, change = Path(path).read_text(), arm(Change("schedule", factors.ONCE_AN_EPOCH))
+    patched = patch(source, path, fit, change)
+    assert patched.source is not None, patched.words
+    moved = source.replace("        sched.step()\n", "    sched.step()\n")
+    assert patched.source == moved
+    again, _path = fit_in(tmp_path, patched.source)
+    assert again.recipe == factors.apply(change, fit, fit.recipe)
+    # Where the scheduler is moved on in a condition too, nothing is guessed.
+    twice = source.replace("print(epoch,", "epoch > 9 and sched.step()\n    print(epoch,")
+    fit, path = fit_in(tmp_path, twice)
+    patched = patch(twice, path, fit, change)
+    assert patched.source is None
+    assert "call the step() of the scheduler" in patched.words[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("nn.L1Loss()(net(x), y)", "nn.MSELoss()(net(x), y)"),
+        ("nn.HuberLoss('sum', 0.5)(net(x), y)", None),
+        ("nn.HuberLoss(delta=0.5, reduction='sum')(net(x), y)", "nn.MSELoss(reduction='sum')"),
+        ("F.smooth_l1_loss(net(x), y, beta=2.0)", "F.mse_loss(net(x), y)"),
+        ("l1_loss(net(x), target=y)", "torch.nn.functional.mse_loss(net(x), target=y)"),
+        ("(net(x) - y).abs().mean()", None),
+    ],
+)
+def test_another_loss(tmp_path: Path, before: str, after: str | None):
+    fit, path = fit_in(
+        tmp_path,
+        f"""
+        import torch
+        import torch.nn.functional as F
+        from torch import nn
+        from torch.nn.functional import l1_loss
+        x = torch.linspace(-1, 1, 40).reshape(-1, 1)
+        y = x ** 2
+        net = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+        opt = torch.optim.SGD(net.parameters(), lr=0.01)
+        for epoch in range(5):
+            loss = {before}
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        """,
+    )
+    change = arm(Change("loss", "mse"))
+    patched = patch(Path(path).read_text(), path, fit, change)
+    if after is None:
+        assert patched.source is None
+        assert "the loss has to be changed to mse by hand" in patched.words[0]
+        return
+    assert patched.source is not None, patched.words
+    assert after in patched.source
+    again, _path = fit_in(tmp_path, patched.source)
+    wanted = factors.apply(change, fit, fit.recipe)
+    assert (again.recipe.loss, again.recipe.reduction) == ("mse", wanted.reduction)
+
+
+def test_dropout_is_taken_out(tmp_path: Path):
+    source = STYLES["sequential"].replace(
+        "nn.ReLU(),   # keep me", "nn.ReLU(),   # keep me\n            nn.Dropout(0.3),"
+    )
+    fit, path = fit_in(tmp_path, source)
+    assert fit.recipe.layers[0].dropout == pytest.approx(0.3)
+    patched = patch(Path(path).read_text(), path, fit, arm(Change("dropout", "none")))
+    assert patched.source is not None, patched.words
+    assert "nn.Dropout(0)," in patched.source
+    again, _path = fit_in(tmp_path, patched.source)
+    assert again.recipe.layers[0].dropout == 0.0

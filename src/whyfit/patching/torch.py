@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import libcst as cst
@@ -27,6 +27,20 @@ from whyfit.syntax.edits import CannotPlace, Edit, argument_of, calls_within
 LINEAR_ARGUMENTS = ("in_features", "out_features", "bias")
 LOADER_ARGUMENTS = ("dataset", "batch_size", "shuffle")
 OPTIMIZER_ARGUMENTS = ("params", "lr")
+DROPOUT_ARGUMENTS = ("p", "inplace")
+PLATEAU_ARGUMENTS = (
+    *("optimizer", "mode", "factor", "patience", "threshold", "threshold_mode", "cooldown"),
+    *("min_lr", "eps"),
+)
+LOSSES = {"mse": ("MSELoss", "mse_loss")}
+FUNCTIONS_OF_LOSS = (
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+)
 
 MODULES = {
     "relu": "ReLU",
@@ -266,8 +280,53 @@ def _shuffle(request: Request, change: Change) -> None:
     request.edits.arguments.append(Edit(place, "shuffle", value, LOADER_ARGUMENTS))
 
 
-def _loss(_request: Request, change: Change) -> None:
-    raise CannotPlace(f"the loss has to be changed to {change.to} by hand, where it is computed")
+def _loss(request: Request, change: Change) -> None:
+    """`nn.L1Loss()` as `nn.MSELoss()`, `F.l1_loss(a, b)` as `F.mse_loss(a, b)`; what says how samples
+    are put together stays.
+    """
+    hand = f"the loss has to be changed to {change.to} by hand, where it is computed"
+    if change.to not in LOSSES:
+        raise CannotPlace(hand)
+    module, function = LOSSES[change.to]
+
+    def as_module(call: cst.Call) -> cst.BaseExpression:
+        if any(each.keyword is None for each in call.args):
+            raise CannotPlace(hand)  # what they mean differs from loss to loss
+        return _renamed(call, module, "torch.nn", _kept(call, ("reduction",)))
+
+    def as_function(call: cst.Call) -> cst.BaseExpression:
+        given = [each for each in call.args if each.keyword is None][:2]
+        kept = [*given, *_kept(call, ("input", "target", "reduction"))]
+        return _renamed(call, function, "torch.nn.functional", kept)
+
+    made = [call for call in request.fit.calls if call.role == "loss"]
+    request.edits.imports["torch"] = ""
+    if made:
+        request.edits.rewritten.append((calls_of(request, "loss")[0].place, as_module))
+        return
+    called = calls_within(request.source, lambda call: _called(call) in FUNCTIONS_OF_LOSS, 1, 10**9)
+    if len(called) != 1:
+        raise CannotPlace(hand)
+    request.edits.rewritten.append((called[0][1], as_function))
+
+
+def _kept(call: cst.Call, keywords: Sequence[str]) -> list[cst.Arg]:
+    return [
+        each for each in call.args if each.keyword is not None and each.keyword.value in keywords
+    ]
+
+
+def _renamed(call: cst.Call, name: str, owner: str, arguments: Sequence[cst.Arg]) -> cst.Call:
+    """Another function of the same module, `owner` where the script has it without one."""
+    function = call.func
+    if isinstance(function, cst.Attribute):
+        function = function.with_changes(attr=cst.Name(name))
+    else:
+        function = cst.parse_expression(f"{owner}.{name}")
+    kept = list(arguments)
+    if kept:
+        kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    return call.with_changes(func=function, args=kept)
 
 
 def _learning_rate(request: Request, change: Change) -> None:
@@ -286,13 +345,57 @@ def _learning_rate(request: Request, change: Change) -> None:
 
 
 def _schedule(request: Request, change: Change) -> None:
+    """A scheduler that keeps the rate in its place, or its step() below the loop over the batches."""
     recipe = request.fit.recipe
-    if change.to == "none" and recipe is not None:
-        found = "leave out the step() of the scheduler, or what else sets the rate"
-        rate = recipe.largest_rate(len(request.fit.x))
-        warmed_up = rate > recipe.optimizer.learning_rate
-        raise CannotPlace(f"{found}, and set it to {rate:g}" if warmed_up else found)
-    raise CannotPlace(f"call the step() of the scheduler, or what else sets the rate, {change.to}")
+    if recipe is None or recipe.schedule is None:
+        raise CannotPlace("the script's schedule is not known")
+    known = any(call.role == "scheduler" for call in request.fit.calls)
+    if change.to != "none":
+        found = (
+            loops.step_in_loop(
+                request.source,
+                calls_of(request, "scheduler")[0].place,
+                calls_of(request, "fit")[0].place,
+            )
+            if known
+            else None
+        )
+        if found is None:
+            raise CannotPlace(
+                f"call the step() of the scheduler, or what else sets the rate, {change.to}"
+            )
+        request.edits.removed.append(found.call)
+        request.edits.after.append((found.loop, found.code))
+        return
+    rate = recipe.largest_rate(len(request.fit.x))
+    warmed_up = rate > recipe.optimizer.learning_rate
+    wanted = request.level("learning_rate") or request.level("optimizer")
+    if not known or (warmed_up and wanted):
+        left_out = "leave out the step() of the scheduler, or what else sets the rate"
+        raise CannotPlace(f"{left_out}, and set it to {rate:g}" if warmed_up else left_out)
+    place = calls_of(request, "scheduler")[0].place
+    if recipe.schedule.watches_loss:
+        other = request.level("optimizer")
+        other_rate = other.removesuffix(")").split("(")[1] if other else f"{rate:g}"
+        least = request.level("learning_rate") or other_rate
+        request.edits.arguments.append(Edit(place, "min_lr", least, PLATEAU_ARGUMENTS))
+        return
+    if warmed_up:
+        optimizer = calls_of(request, "optimizer")[0].place
+        request.edits.arguments.append(Edit(optimizer, "lr", f"{rate:g}", OPTIMIZER_ARGUMENTS))
+    request.edits.rewritten.append((place, _constant))
+    request.edits.imports["torch"] = ""
+
+
+def _constant(call: cst.Call) -> cst.BaseExpression:
+    """`StepLR(opt, 30)` as `ConstantLR(opt, factor=1)`."""
+    given = argument_of(call, "optimizer", ("optimizer",))
+    if given is None:
+        raise CannotPlace(by_hand("scheduler", "its optimizer could not be found"))
+    made = cst.parse_expression("f(optimizer, factor=1)")
+    assert isinstance(made, cst.Call)
+    arguments = [made.args[0].with_changes(value=given.value), made.args[1]]
+    return _renamed(call, "ConstantLR", "torch.optim.lr_scheduler", arguments)
 
 
 def _weight_penalty(request: Request, _change: Change) -> None:
@@ -302,8 +405,11 @@ def _weight_penalty(request: Request, _change: Change) -> None:
     request.edits.arguments.append(Edit(place, "weight_decay", "0", OPTIMIZER_ARGUMENTS))
 
 
-def _dropout(_request: Request, _change: Change) -> None:
-    raise CannotPlace("take the Dropout layers out of the network")
+def _dropout(request: Request, _change: Change) -> None:
+    if not any(call.role == "dropout" for call in request.fit.calls):
+        raise CannotPlace("take the dropout out of the network")
+    for place in dict.fromkeys(call.place for call in calls_of(request, "dropout")):
+        request.edits.arguments.append(Edit(place, "p", "0", DROPOUT_ARGUMENTS))
 
 
 def _optimizer(request: Request, change: Change) -> None:

@@ -28,8 +28,9 @@ class Place:
 class Call:
     """A call of the script that shaped the fit, such as `Dense(4)` or `compile(...)`.
 
-    `role` says what it made: "fit", "compile", "optimizer", "scheduler", "layer", "input_scaler",
-    "target_scaler". `index` numbers the layers, first hidden layer 0.
+    `role` says what it made: "fit", "compile", "optimizer", "scheduler", "loss", "layer", "dropout",
+    "input_scaler", "target_scaler" and what else adapters find. `index` numbers the layers, first hidden
+    layer 0.
     """
 
     role: str

@@ -45,8 +45,9 @@ class Edits:
     `replaced` calls become other code; `rewritten` ones what a function makes of them; `repeated` layers
     come twice; `inserted` lines go above the statement that holds a call; `above` ones above the loop
     that begins at a line of the script; `below` ones below the statement at a place; `following`
-    arguments come after an argument that is a call; `imports` are names and where they come from ("" for
-    a module); `constants` are names whose assignment gets another value.
+    arguments come after an argument that is a call; `removed` calls go with their line, which is nothing
+    else; `after` lines come below the whole loop at a place; `imports` are names and where they come
+    from ("" for a module); `constants` are names whose assignment gets another value.
     """
 
     arguments: list[Edit] = field(default_factory=list)
@@ -57,6 +58,8 @@ class Edits:
     above: list[tuple[int, str]] = field(default_factory=list)
     below: list[tuple[Place, str]] = field(default_factory=list)
     following: list[tuple[Place, str]] = field(default_factory=list)
+    removed: list[Place] = field(default_factory=list)
+    after: list[tuple[Place, str]] = field(default_factory=list)
     imports: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
 
@@ -142,6 +145,8 @@ class _Editor(cst.CSTTransformer):
                 *(place for place, _lines in edits.inserted),
                 *(place for place, _code in edits.following),
                 *(place for place, _line in edits.below),
+                *(place for place, _line in edits.after),
+                *edits.removed,
                 *edits.repeated,
             )
         }
@@ -202,6 +207,10 @@ class _Editor(cst.CSTTransformer):
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        if any(
+            _span(place) == self._span_of(original_node.body[0]) for place in self._edits.removed
+        ):
+            return cst.FlattenSentinel([])
         below = [cst.parse_statement(each + "\n") for each in self._below(original_node.body)]
         if self._above or below:
             lines = [cst.parse_statement(each + "\n") for each in self._above]
@@ -263,17 +272,22 @@ class _Editor(cst.CSTTransformer):
         return statement
 
     def leave_For(self, original_node: cst.For, updated_node: cst.For) -> Any:
-        return self._below_lines(original_node, updated_node)
+        return self._beside_loop(original_node, updated_node)
 
     def leave_While(self, original_node: cst.While, updated_node: cst.While) -> Any:
-        return self._below_lines(original_node, updated_node)
+        return self._beside_loop(original_node, updated_node)
 
-    def _below_lines(self, original: cst.CSTNode, updated: cst.BaseStatement) -> Any:
-        line = self._span_of(original).line
-        lines = [code for at, code in self._edits.above if at == line]
-        if not lines:
+    def _beside_loop(self, original: cst.CSTNode, updated: cst.BaseStatement) -> Any:
+        here = self._span_of(original)
+        above = [code for at, code in self._edits.above if at == here.line]
+        after = [code for place, code in self._edits.after if _span(place) == here]
+        self.met |= {here} if after else set()
+        if not above and not after:
             return updated
-        return cst.FlattenSentinel([*(cst.parse_statement(each + "\n") for each in lines), updated])
+        before, behind = (
+            [cst.parse_statement(each + "\n") for each in lines] for lines in (above, after)
+        )
+        return cst.FlattenSentinel([*before, updated, *behind])
 
     def leave_List(self, original_node: cst.List, updated_node: cst.List) -> cst.List:
         """`Sequential([..., Dense(...), ...])` gets the element a second time."""

@@ -118,6 +118,46 @@ def owner_of(source: str, at: Place, method: str) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class Moved:
+    """A statement of the innermost loop around the training, by its call, and where that loop begins."""
+
+    call: Place
+    loop: Place
+    code: str
+
+
+def step_in_loop(source: str, created: Place, inside: Place) -> Moved | None:
+    """The one `scheduler.step()` that stands by itself in the innermost loop around the place `inside`,
+    the scheduler being what the call at `created` made; None if that is not so.
+    """
+    module = cst.parse_module(source)
+    owner = names.assigned_from(module, created)
+    loops = _loops(source, inside)
+    if owner is None or len(loops) < 2:
+        return None
+    steps = [
+        (call, place)
+        for call, place in calls_within(source, lambda _call: True, 1, 10**9)
+        if module.code_for_node(call.func) == f"{owner}.step"
+    ]
+    loop, span = loops[-1]
+    if (
+        len(steps) != 1
+        or not _covers(span, steps[0][1])
+        or not in_one_function(source, created, inside)
+    ):
+        return None
+    code = module.code_for_node(steps[0][0])
+    own = [
+        line
+        for line in loop.body.body
+        if isinstance(line, cst.SimpleStatementLine)
+        and [module.code_for_node(each) for each in line.body] == [code]
+    ]
+    return Moved(steps[0][1], span, code) if len(own) == 1 else None
+
+
 def _is_dotted(name: cst.BaseExpression) -> bool:
     while isinstance(name, cst.Attribute):
         name = name.value

@@ -12,6 +12,8 @@ from libcst.metadata import (
     PositionProvider,
 )
 
+from whyfit.records.fit import Place
+
 
 def constant(module: cst.Module, name: str) -> str | None:
     """The code of the one plain number or text that a name is ever given, or None."""
@@ -36,6 +38,30 @@ def assigned_lines(module: cst.Module, name: str) -> list[int]:
     finder = _Targets(name)
     MetadataWrapper(module).visit(finder)
     return finder.lines
+
+
+def assigned_from(module: cst.Module, created: Place) -> str | None:
+    """The code of what is given the value of the call at a place, such as `scheduler` or
+    `self.scheduler`, or None.
+    """
+    finder = _Owner(created)
+    wrapper = MetadataWrapper(module)
+    wrapper.visit(finder)
+    return None if finder.found is None else wrapper.module.code_for_node(finder.found)
+
+
+class _Owner(cst.CSTVisitor):
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self, created: Place) -> None:
+        super().__init__()
+        self._start = created.line, created.column
+        self.found: cst.BaseExpression | None = None
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        position: Any = self.get_metadata(PositionProvider, node.value)
+        if (position.start.line, position.start.column) == self._start and len(node.targets) == 1:
+            self.found = node.targets[0].target
 
 
 class _Targets(cst.CSTVisitor):

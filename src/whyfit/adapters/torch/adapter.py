@@ -89,7 +89,7 @@ class TorchAdapter:
     def _watch_for(self, session: Session) -> None:
         self._made_watch = MadeWatch(session)
         self._starts = StartsWatch(session)
-        self._schedulers = SchedulerWatch(session, self._how_far)
+        self._schedulers = SchedulerWatch(session, self._how_far, self._made_watch.places)
         self._asked = AskedWatch(session, self._recorder_of)
 
     def _how_far(self, optimizer: Any) -> tuple[int, LossGraph | None] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -94,13 +95,20 @@ def _history(
 def _calls(
     session: Session, recorder: TorchRecorder, places: Any, data: DataSet
 ) -> tuple[list[Call], tuple[Any, Any], bool]:
+    graph = recorder.first
     calls = [Call("fit", recorder.place)] if recorder.place else []
-    for role, thing in (("optimizer", recorder.optimizer), ("loader", recorder.loader)):
+    things = [
+        ("optimizer", recorder.optimizer),
+        ("loader", recorder.loader),
+        ("scheduler", recorder.scheduler),
+        *(("loss", each) for each in _of_kind(graph.modules.values() if graph else (), ".loss")),
+        *(("dropout", each) for each in _of_kind(_parts(recorder.model), ".dropout")),
+    ]
+    for role, thing in things:
         if thing is not None and (place := places.of(thing)):
             calls.append(Call(role, place))
     if recorder.cleared is False and recorder.backward:
         calls.append(Call("backward", recorder.backward))
-    graph = recorder.first
     for index, layer in enumerate(graph.layers if graph else ()):
         if place := places.of(layer.weight):
             calls.append(Call("layer", place, index))
@@ -111,6 +119,16 @@ def _calls(
     if recorder.model is not None and (place := _forward_place(recorder.model)):
         calls.append(Call("forward", place))
     return with_scalers(session, calls, data.x, data.y)
+
+
+def _parts(model: Any) -> list[Any]:
+    return list(model.modules()) if hasattr(model, "modules") else []
+
+
+def _of_kind(modules: Iterable[Any], file: str) -> list[Any]:
+    """The modules of one file of torch.nn.modules, each once."""
+    found = {id(each): each for each in modules if type(each).__module__.endswith(file)}
+    return [each for each in found.values() if type(each).__module__.startswith("torch.nn")]
 
 
 def _forward_place(model: Any) -> Place | None:

@@ -1,4 +1,6 @@
-"""Where the script made what a PyTorch fit consists of: layers, activations, loaders, optimizers."""
+"""Where the script made what a PyTorch fit consists of: layers, activations, dropout, losses, loaders,
+optimizers and their schedulers.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,15 @@ ACTIVATIONS = (
     "Hardsigmoid",
     "ReLU6",
     "Identity",
+)
+LOSSES = (
+    "L1Loss",
+    "SmoothL1Loss",
+    "HuberLoss",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "MSELoss",
 )
 
 
@@ -55,7 +66,7 @@ class MadeWatch:
     def watch(self, torch: Any, watch: Watch) -> None:
         """Watch the constructors."""
         watch.wrap(torch.nn.Linear, "__init__", self._on_linear)
-        for name in ACTIVATIONS:
+        for name in (*ACTIVATIONS, *LOSSES, "Dropout"):
             watch.wrap(getattr(torch.nn, name), "__init__", self._on_create)
         watch.wrap(torch.utils.data.DataLoader, "__init__", self._on_create)
 

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.places import is_the_persons
+from whyfit.adapters.places import calling_place, is_the_persons
 from whyfit.adapters.torch.chain import to_numpy
 from whyfit.adapters.torch.error import Error, loss_between
 from whyfit.adapters.torch.graph import LossGraph, network_of
+from whyfit.adapters.torch.made import Places
 from whyfit.adapters.watching import Watch, guarded
 from whyfit.records.fit import HeldOut
 from whyfit.records.network import Array
@@ -141,13 +142,17 @@ class Several:
 class SchedulerWatch:
     """Knows each optimizer's scheduler, and notes what plateau schedulers are given.
 
-    `look` says how many steps an optimizer has made and how its loss is computed.
+    `look` says how many steps an optimizer has made and how its loss is computed; `places` takes where
+    each scheduler was made.
     """
 
     def __init__(
-        self, session: Session, look: Callable[[Any], tuple[int, LossGraph | None] | None]
+        self,
+        session: Session,
+        look: Callable[[Any], tuple[int, LossGraph | None] | None],
+        places: Places,
     ) -> None:
-        self._session, self._look = session, look
+        self._session, self._look, self._places = session, look, places
         self._known: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._watched: weakref.WeakKeyDictionary[Any, Watched] = weakref.WeakKeyDictionary()
 
@@ -170,6 +175,7 @@ class SchedulerWatch:
         result = wrapped(*args, **kwargs)
 
         def note() -> None:
+            self._places.note(instance, calling_place())
             known = self._known.get(instance.optimizer)
             self._known[instance.optimizer] = (
                 instance if known is None or known is instance else Several()
