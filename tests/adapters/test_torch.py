@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from whyfit.measure.evidence import gather
 from whyfit.records.fit import Fit
 from whyfit.records.recipe import Initializer, flatten
 from whyfit.rules import findings
+from whyfit.study.replay import replay
 
 pytestmark = pytest.mark.framework
 
@@ -375,6 +377,28 @@ model = Net(); opt = torch.optim.SGD(model.parameters(), lr=0.1)
         "is not supported",
     ),
 }
+
+
+ROOTS = {
+    "F.mse_loss(model(x), y).sqrt()": ("mean", 1.0),
+    "torch.sqrt(F.mse_loss(model(x), y) + 1e-8)": ("mean", 1.0),
+    "3 * torch.sqrt(((model(x) - y) ** 2).sum() / 25)": ("mean", 6.0),
+    "torch.norm(model(x) - y) / 10": ("sum", 0.1),
+    "F.mse_loss(model(x), y, reduction='sum') ** 0.5": ("sum", 1.0),
+}
+
+
+@pytest.mark.parametrize("code", ROOTS)
+def test_roots_of_squares_are_retrained(tmp_path: Path, code: str):
+    """100 samples, so that their sum divided by 25 is four times the mean."""
+    (fit,) = fits(tmp_path, HEAD + NET + FULL.replace("F.mse_loss(model(x), y)", code))
+    assert fit.unsupported is None
+    recipe = fit.recipe
+    assert (recipe.loss, recipe.reduction) == ("rmse", ROOTS[code][0])
+    assert recipe.loss_factor == pytest.approx(ROOTS[code][1])
+    assert replay(fit, 0).status == "reproduced"
+    other = replace(recipe, loss_factor=3.0 * recipe.loss_factor)
+    assert replay(replace(fit, recipe=other), 0).status == "differs"
 
 
 WEIGHTED = {

@@ -65,6 +65,8 @@ ACTIVATIONS = [
 LOSSES = {
     "mse": {"loss": "mse"},
     "sum of squares": {"loss": "mse", "reduction": "sum"},
+    "root of mean squares": {"loss": "rmse", "loss_factor": 0.7},
+    "norm": {"loss": "rmse", "reduction": "sum"},
     "mae": {"loss": "mae"},
     "huber": {"loss": "huber", "loss_constant": 0.3},
     "binary crossentropy": {"loss": "binary_crossentropy", "output": "sigmoid"},

@@ -150,6 +150,9 @@ def loss_of(recipe: Recipe) -> Any:
     match recipe.loss:
         case "mse":
             return nn.MSELoss(reduction=reduction)
+        case "rmse":
+            squares = nn.MSELoss(reduction=reduction)
+            return lambda outputs, targets: recipe.loss_factor * squares(outputs, targets).sqrt()
         case "mae":
             return nn.L1Loss(reduction=reduction)
         case "huber":

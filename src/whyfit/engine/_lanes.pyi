@@ -114,6 +114,7 @@ class Program:
     parameters: int
     form: Form
     loss: Loss
+    root_of_loss: bool
     loss_constant: float
     from_logits: bool
     label_smoothing: float

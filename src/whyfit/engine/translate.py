@@ -12,6 +12,7 @@ from whyfit.records.schedule import Framework
 
 LOSSES = {
     "mse": _lanes.Loss.mean_squared_error,
+    "rmse": _lanes.Loss.mean_squared_error,
     "mae": _lanes.Loss.mean_absolute_error,
     "huber": _lanes.Loss.huber,
     "log_cosh": _lanes.Loss.log_cosh,
@@ -47,6 +48,7 @@ def program(recipe: Recipe, dropout_seed: int) -> _lanes.Program:
 
 def _loss(found: _lanes.Program, recipe: Recipe) -> None:
     found.loss = LOSSES[recipe.loss]
+    found.root_of_loss = recipe.loss == "rmse"
     found.loss_constant = recipe.loss_constant
     found.loss_factor = recipe.loss_factor
     found.label_smoothing = recipe.label_smoothing

@@ -225,6 +225,7 @@ class Affine:
 
 LOSSES = (
     "mse",
+    "rmse",
     "mae",
     "huber",
     "log_cosh",
@@ -234,7 +235,8 @@ LOSSES = (
     "categorical_crossentropy",
     "half_mse",
 )
-"""Losses that a recipe can have: Keras's, and scikit-learn's `squared_error` as `half_mse`.
+"""Losses that a recipe can have: Keras's, the root of the batch's mean square, which people write
+themselves, and scikit-learn's `squared_error` as `half_mse`.
 
 That is half the mean square over outputs and samples in what it reports, half the *sum* over
 outputs in what it descends (sklearn/neural_network/_base.py and _multilayer_perceptron.py).

@@ -178,6 +178,7 @@ class KerasRecorder:
             shuffle=bool(self.given["shuffle"]),
             callbacks=self._callbacks(),
             validated=self.data.validation is not None,
+            weighted=self.data.weight is not None,
         )
         if recipe.layers[-1].units != self.data.y.shape[1]:
             self.output_shape = (len(self.data.x), recipe.layers[-1].units)

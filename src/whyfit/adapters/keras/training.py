@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from whyfit.adapters.keras.own_losses import known_as
 from whyfit.records.recipe import Optimizer
 from whyfit.records.schedule import EarlyStopping, Monitor, Schedule
 
@@ -43,8 +44,10 @@ OPTIMIZERS = {
 STEERING_CALLBACKS = ("SwapEMAWeights",)
 
 
-def loss_of(model: Any) -> tuple[dict[str, Any], str | None]:
-    """The loss as fields of a recipe."""
+def loss_of(
+    model: Any, outputs: int, *, weighted: bool = False
+) -> tuple[dict[str, Any], str | None]:
+    """The loss as fields of a recipe; `weighted` says whether the samples have weights."""
     import keras
 
     loss = model.loss
@@ -56,7 +59,16 @@ def loss_of(model: Any) -> tuple[dict[str, Any], str | None]:
     fields: dict[str, Any] = {"loss": LOSSES.get(name, name)}
     if getattr(model._compile_loss, "_user_loss_weights", None) is not None:
         return fields, "loss_weights is not supported"
-    if not module.startswith("keras.") or name not in LOSSES:
+    if not module.startswith("keras."):
+        found = known_as(loss, outputs)
+        if found is None:
+            return fields, f"loss {name} is not supported"
+        fields["loss"], fields["loss_factor"] = found
+        if weighted:
+            return fields, f"sample weights beside the loss {name} are not supported"
+        plain = getattr(loss, "reduction", REDUCTIONS[0]) == REDUCTIONS[0]
+        return fields, None if plain else f"the reduction of loss {name} is not supported"
+    if name not in LOSSES:
         return fields, f"loss {name} is not supported"
     options = dict(getattr(loss, "_fn_kwargs", {}))
     if options.pop("axis", -1) != -1:

@@ -47,6 +47,7 @@ def read_error(node: Any) -> tuple[Error, Any]:
     Raises Unsupported where it compares in no known way.
     """
     factor, reduction, reason, divided = 1.0, "mean", None, False
+    of_root: float | None = None  # what the root is multiplied with, where there is one
     while True:
         dividing = name_of(node) == "DivBackward0"
         match name_of(node):
@@ -58,14 +59,19 @@ def read_error(node: Any) -> tuple[Error, Any]:
                 else:
                     reason = SAMPLE_WEIGHTS
             case "AddBackward0":
-                reason = "a loss of several terms is not supported"
-                node = next(child for child in children(node) if child is not None)
+                terms = [child for child in children(node) if child is not None]
+                if len(terms) > 1:  # a number that is added moves nothing
+                    reason = "a loss of several terms is not supported"
+                node = terms[0]
             case "MeanBackward0" | "SumBackward0":
                 reduction = "mean" if name_of(node) == "MeanBackward0" else "sum"
                 node = children(node)[0]
-            case "SqrtBackward0":
-                reason = "the root of a mean square is not supported"
+            case "SqrtBackward0" | "PowBackward0" if of_root is None and _is_root(node):
+                of_root, factor, divided = factor, 1.0, False
                 node = children(node)[0]
+            case "LinalgVectorNormBackward0" if of_root is None and _is_of_all(node):
+                of_root, factor, divided, reduction = factor, 1.0, False, "sum"
+                break
             case _ if name_of(node) in RESHAPES:
                 node = children(node)[0]
             case _:
@@ -75,7 +81,16 @@ def read_error(node: Any) -> tuple[Error, Any]:
         # A sum divided by a count is a mean, times what the count leaves over.
         error = _replaced(error, reduction="mean", summed=error.factor * factor)
         factor *= _count(error)
-    return _replaced(error, factor=error.factor * factor, reason=reason), output
+    error = _replaced(error, factor=error.factor * factor, reason=reason)
+    return (error if of_root is None else _root(error, of_root)), output
+
+
+def _root(error: Error, factor: float) -> Error:
+    """`factor` times the root of a mean or sum of squares."""
+    if error.loss != "mse":
+        raise Unsupported(f"the root of {error.loss} is not supported")
+    summed = None if error.summed is None else factor * math.sqrt(error.summed)
+    return _replaced(error, loss="rmse", factor=factor * math.sqrt(error.factor), summed=summed)
 
 
 def common(first: Error, other: Error) -> Error | None:
@@ -103,7 +118,8 @@ def loss_between(error: Error, outputs: Array, targets: Array) -> float:
             each = np.where(away <= delta, 0.5 * away**2, delta * (away - 0.5 * delta))
         case _:
             each = away**2
-    return error.factor * float(each.sum() if error.reduction == "sum" else each.mean())
+    found = float(each.sum() if error.reduction == "sum" else each.mean())
+    return error.factor * (math.sqrt(found) if error.loss == "rmse" else found)
 
 
 def _close(one: float, two: float) -> bool:
@@ -131,12 +147,25 @@ def _constant(node: Any) -> tuple[Any, Any] | None:
     return None if constant is None else (constant, node)
 
 
+def _is_root(node: Any) -> bool:
+    return name_of(node) == "SqrtBackward0" or float(node._saved_exponent) == 0.5
+
+
+def _is_of_all(norm: Any) -> bool:
+    """Whether a norm is the root of the sum of all squares."""
+    dimensions = norm._saved_dim
+    whole = dimensions is None or len(dimensions) in (0, norm._saved_self.dim())
+    return float(norm._saved_ord) == 2.0 and whole
+
+
 def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
     name = name_of(node)
     if name in ("MseLossBackward0", "SmoothL1LossBackward0", "HuberLossBackward0"):
         return _fused(node, name, outer)
     match name:
         case "PowBackward0" if float(node._saved_exponent) == 2.0:
+            loss, difference = "mse", node._saved_self
+        case "LinalgVectorNormBackward0" if _is_of_all(node):
             loss, difference = "mse", node._saved_self
         case "AbsBackward0":
             loss, difference = "mae", node._saved_self

@@ -306,7 +306,7 @@ class Block {
     // The gradient serves as scratch: every step fills it anew.
     V penalty = add_penalties<Real>(program_, weights_, gradient_, broadcast<Real>(Real(1)));
     for (int lane = 0; lane < kLanes; ++lane)
-      found[lane] = found[lane] * passes_.share_of_loss(task_.held_out) + double(penalty[lane]);
+      found[lane] = passes_.loss_of_sum(found[lane], task_.held_out) + double(penalty[lane]);
   }
 
   // The mean squared error over samples, weighted where they are, and outputs.

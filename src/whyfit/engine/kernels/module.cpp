@@ -366,6 +366,7 @@ NB_MODULE(_lanes, m) {
       .def_rw("parameters", &Program::parameters)
       .def_rw("form", &Program::form)
       .def_rw("loss", &Program::loss)
+      .def_rw("root_of_loss", &Program::root_of_loss)
       .def_rw("loss_constant", &Program::loss_constant)
       .def_rw("from_logits", &Program::from_logits)
       .def_rw("label_smoothing", &Program::label_smoothing)

@@ -81,6 +81,7 @@ class Passes {
       if (cancelled_->load(std::memory_order_relaxed)) break;
       first += together;
     }
+    if (program_.root_of_loss) return descend_root(loss, total_weight, samples);
     if (plain_ && !sample_weights) return loss + penalty_ * Real(samples * outputs_);
     V share = loss_share(total_weight, samples);
     return (loss * share + penalty_) * Real(samples * outputs_);
@@ -100,12 +101,23 @@ class Passes {
     return loss_slopes(y, nullptr, broadcast<Real>(Real(1)), samples, prediction, delta_);
   }
 
-  // What that sum is multiplied by where it is over so many samples.
-  double share_of_loss(std::int64_t samples) const {
-    return reduction_.share_of_value(double(samples));
+  // The loss that has this sum over so many samples.
+  double loss_of_sum(double sum, std::int64_t samples) const {
+    const double loss = sum * reduction_.share_of_value(double(samples));
+    const double factor = program_.loss_factor;
+    return program_.root_of_loss ? factor * __builtin_sqrt(loss / factor) : loss;
   }
 
  private:
+  // With factor c and loss c L so far: c sqrt(L), whose gradient is that of c L over 2 sqrt(L).
+  V descend_root(V sum, V total_weight, int samples) {
+    const V factor = broadcast<Real>(Real(program_.loss_factor));
+    const V root = square_root<Real>(sum * loss_share(total_weight, samples) / factor);
+    const V scale = Real(0.5) / root;
+    for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] *= scale;
+    return root * factor * Real(samples * outputs_);
+  }
+
   // A part of the batch: fills the gradient and returns the sum of its losses.
   template <class Rows>
   V part(const Rows& x, const Rows& y, const V* sample_weights, int samples) {

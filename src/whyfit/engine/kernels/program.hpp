@@ -77,6 +77,7 @@ struct Program {
   Form form = Form::keras;
 
   Loss loss = Loss::mean_squared_error;
+  bool root_of_loss = false;   // of the batch: not its loss is descended but the root of that
   double loss_constant = 1.0;  // huber: delta
   bool from_logits = false;
   double label_smoothing = 0.0;

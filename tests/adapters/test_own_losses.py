@@ -1,0 +1,77 @@
+"""Loss functions that Keras scripts write themselves: told by what they give, or left as unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.scripts import fits
+from whyfit.study.replay import replay
+
+pytestmark = pytest.mark.framework
+
+SCRIPT = """
+import keras
+import numpy as np
+from keras import ops
+keras.utils.set_random_seed(0)
+x = np.linspace(-1, 1, 60).reshape(-1, 1)
+y = np.concatenate([np.sin(3 * x), x ** 2], axis=1)[:, :OUTPUTS]
+LOSS
+model = keras.Sequential([
+    keras.Input((1,)), keras.layers.Dense(6, activation='tanh'), keras.layers.Dense(OUTPUTS)
+])
+model.compile(loss=mine, optimizer=keras.optimizers.SGD(0.05))
+model.fit(x, y, epochs=30, batch_size=16, verbose=0)
+"""
+
+KNOWN = {
+    "def mine(t, p): return ops.sqrt(ops.mean(ops.square(p - t)))": ("rmse", 1.0),
+    "mine = lambda t, p: ops.mean(ops.square(p - t), axis=-1)": ("mse", 1.0),
+    "mine = lambda t, p: 0.5 * (t - p) ** 2": ("mse", 0.5),
+    "def mine(t, p): print('asked'); return ops.mean(ops.abs(t - p))": ("mae", 1.0),
+    """class Mine(keras.losses.Loss):
+    def call(self, t, p): return ops.mean(ops.square(p - t), axis=-1)
+mine = Mine()""": ("mse", 1.0),
+}
+UNKNOWN = {
+    "a root for each sample": "mine = lambda t, p: ops.sqrt(ops.mean(ops.square(p - t), axis=-1))",
+    "uneven": "mine = lambda t, p: ops.mean(ops.where(p > t, p - t, 3 * (t - p)))",
+    "bent far out": "mine = lambda t, p: ops.mean(ops.minimum(ops.square(p - t), 25.0))",
+    "of the targets too": "mine = lambda t, p: ops.mean(ops.square(p - t) * (1 + ops.square(t)))",
+    "drawing": """generator = keras.random.SeedGenerator(1)
+def mine(t, p):
+    return ops.mean(ops.square(p - t + 0 * keras.random.normal(ops.shape(t), seed=generator)))""",
+}
+
+
+def script(loss: str, outputs: int) -> str:
+    return SCRIPT.replace("LOSS", loss).replace("OUTPUTS", str(outputs))
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("loss", KNOWN)
+def test_known_by_what_it_gives(tmp_path: Path, loss: str, outputs: int, capsys):
+    (fit,) = fits(tmp_path, script(loss, outputs))
+    assert fit.unsupported is None
+    assert (fit.recipe.loss, fit.recipe.loss_factor) == KNOWN[loss]
+    assert replay(fit, 0).status == "reproduced"
+    printed = capsys.readouterr().out.count("asked")
+    exec(compile(script(loss, outputs), "plain.py", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out.count("asked") == printed  # that it was asked is not seen
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_any_other_is_left_alone(tmp_path: Path, name: str):
+    (fit,) = fits(tmp_path, script(UNKNOWN[name], 2))
+    assert fit.unsupported is not None
+    assert fit.unsupported.startswith("loss ")
+    assert fit.predictions is not None
+
+
+def test_weighted_samples_beside_one_are_told(tmp_path: Path):
+    known = next(iter(KNOWN))
+    code = script(known, 1).replace("verbose=0", "verbose=0, sample_weight=np.ones(60)")
+    (fit,) = fits(tmp_path, code)
+    assert fit.unsupported == "sample weights beside the loss mine are not supported"
