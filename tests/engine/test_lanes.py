@@ -54,6 +54,21 @@ def test_a_replicate_is_the_same_in_every_call(name: str, kind: str):
     assert len(np.unique(whole[:, 0])) == 50
 
 
+@pytest.mark.parametrize("kind", ["given", "group", "replicate"])
+@pytest.mark.parametrize("units", [(4,), (5,), (4, 3)])
+@pytest.mark.parametrize("target", TARGETS)
+def test_weights_stay_with_their_samples(target: str, units: tuple[int, ...], kind: str):
+    """Samples of weight 0 may have any targets, however the samples are shuffled."""
+    recipe = fits.recipe(units, "tanh", epochs=3)
+    x, y = fits.sine(100)
+    weight = np.where(np.arange(100) % 3, 1.0, 0.0)
+    starts = draw(recipe, 0, 0, 20)
+    options = {"sample_weight": weight, "order": Order(kind, seed=2), "target": target}
+    found = train(recipe, x, y, starts, **options)
+    other = train(recipe, x, np.where(weight[:, None] > 0, y, 1e3), starts, **options)
+    assert np.array_equal(found.weights, other.weights)
+
+
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("units", [(4,), (4, 3)])

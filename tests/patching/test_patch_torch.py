@@ -329,6 +329,7 @@ def test_a_scheduler_is_moved_on_once_an_epoch(tmp_path: Path):
         ("F.smooth_l1_loss(net(x), y, beta=2.0)", "F.mse_loss(net(x), y)"),
         ("l1_loss(net(x), target=y)", "torch.nn.functional.mse_loss(net(x), target=y)"),
         ("(net(x) - y).abs().mean()", None),
+        ("nn.MSELoss()(net(x), y).sqrt()", None),
     ],
 )
 def test_another_loss(tmp_path: Path, before: str, after: str | None):

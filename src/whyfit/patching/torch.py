@@ -285,7 +285,8 @@ def _loss(request: Request, change: Change) -> None:
     are put together stays.
     """
     hand = f"the loss has to be changed to {change.to} by hand, where it is computed"
-    if change.to not in LOSSES:
+    rooted = request.fit.recipe is not None and request.fit.recipe.loss == "rmse"
+    if change.to not in LOSSES or rooted:  # the root stands around the loss, or is a norm
         raise CannotPlace(hand)
     module, function = LOSSES[change.to]
 

@@ -64,15 +64,16 @@ inline void permutation(std::uint64_t key, std::int64_t samples, std::int32_t* o
 template <class Real>
 class GroupOrder {
  public:
-  // A sample's x and y, where they are one number each: side by side, so that they can be shuffled
-  // themselves, as the permutation would be, and the passes read them one after the other.
+  // A sample's x and y, where they are one number each and nothing else belongs to it: side by side, so
+  // that they can be shuffled themselves, as the permutation would be, and the passes read them one after
+  // the other.
   struct Pair {
     Real x, y;
   };
 
   GroupOrder(const Program& program, const Task<Real>& task)
       : task_(task),
-        in_pairs_(program.layers[0].inputs == 1 &&
+        in_pairs_(program.layers[0].inputs == 1 && !task.sample_weight &&
                   program.layers[program.layer_count - 1].units == 1) {}
 
   bool shuffles() const { return task_.order_kind == Order::group; }

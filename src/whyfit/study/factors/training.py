@@ -191,7 +191,7 @@ SCHEDULE = Factor(
     "schedule",
     "Is it how the learning rate falls?",
     _current_schedule,
-    lambda _fit, _recipe: (),
+    lambda _fit, recipe: () if recipe.schedule is None else ("none",),
     _with_schedule,
 )
 
