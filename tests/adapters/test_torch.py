@@ -16,7 +16,7 @@ from whyfit.engine.lanes import Order, train
 from whyfit.fast import EngineSubstitute
 from whyfit.measure.evidence import gather
 from whyfit.records.fit import Fit
-from whyfit.records.recipe import Initializer, flatten
+from whyfit.records.recipe import Initializer, Penalty, flatten
 from whyfit.rules import findings
 from whyfit.study.replay import replay
 
@@ -341,7 +341,7 @@ for step in range(200):
         NET
         + FULL.replace(
             "F.mse_loss(model(x), y)",
-            "F.mse_loss(model(x), y) + 0.1 * sum((p ** 2).sum() for p in model.parameters())",
+            "F.mse_loss(model(x), y) + 0.1 * sum(p.exp().sum() for p in model.parameters())",
         ),
         "a loss of several terms",
     ),
@@ -399,6 +399,30 @@ def test_roots_of_squares_are_retrained(tmp_path: Path, code: str):
     assert replay(fit, 0).status == "reproduced"
     other = replace(recipe, loss_factor=3.0 * recipe.loss_factor)
     assert replay(replace(fit, recipe=other), 0).status == "differs"
+
+
+LOSS = "F.mse_loss(model(x), y)"
+PENALTIES = {
+    f"{LOSS} + 0.01 * sum((p ** 2).sum() for p in model.parameters())": ((0, 0.01), (0, 0.01)),
+    f"{LOSS} + 0.5 * 0.01 * torch.norm(model[0].weight) ** 2": ((0, 0.005), (0, 0)),
+    f"0.1 + {LOSS} + model[0].weight.abs().sum() / 50": ((0.02, 0), (0, 0)),
+    f"2 * ({LOSS} + 0.04 * model[0].weight.view(-1).square().sum() / 4)": ((0, 0.02), (0, 0)),
+    f"{LOSS} + sum(0.04 * (p * p).mean() for p in model[0].parameters())": ((0, 0.01), (0, 0.01)),
+    f"{LOSS} + 0.05 * sum(p.norm(1) for p in model.parameters())": ((0.05, 0), (0.05, 0)),
+}
+
+
+@pytest.mark.parametrize("code", PENALTIES)
+def test_penalties_written_by_hand(tmp_path: Path, code: str):
+    (fit,) = fits(tmp_path, HEAD + NET + FULL.replace(LOSS, code).replace("range(20)", "range(80)"))
+    assert fit.unsupported is None
+    first = fit.recipe.layers[0]
+    found = [(each.l1, each.l2) for each in (first.kernel_penalty, first.bias_penalty)]
+    assert np.array(found) == pytest.approx(np.array(PENALTIES[code]), rel=1e-5)
+    assert replay(fit, 0).status == "reproduced"
+    none = {"kernel_penalty": Penalty(), "bias_penalty": Penalty()}
+    free = replace(fit.recipe, layers=tuple(replace(each, **none) for each in fit.recipe.layers))
+    assert replay(replace(fit, recipe=free), 0).status == "differs"
 
 
 WEIGHTED = {

@@ -402,6 +402,9 @@ def _constant(call: cst.Call) -> cst.BaseExpression:
 def _weight_penalty(request: Request, _change: Change) -> None:
     if request.level("optimizer") is not None:
         return  # the new call has none
+    layers = request.fit.recipe.layers if request.fit.recipe else ()
+    if any(each.kernel_penalty or each.bias_penalty for each in layers):
+        raise CannotPlace("leave what is added of the weights out of the loss")
     place = calls_of(request, "optimizer")[0].place
     request.edits.arguments.append(Edit(place, "weight_decay", "0", OPTIMIZER_ARGUMENTS))
 

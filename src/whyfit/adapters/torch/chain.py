@@ -93,6 +93,26 @@ def peeled(node: Any) -> Any:
     return node
 
 
+def constant_of(node: Any) -> tuple[Any, Any] | None:
+    """The constant that something is multiplied with or divided by, and the node of that something."""
+    below = (*children(node), None)[:2]
+    if (below[0] is None) == (below[1] is None):
+        return None
+    if below[1] is None:
+        constant, node = node._saved_other, below[0]
+    else:  # only a product saves its left side
+        constant, node = getattr(node, "_saved_self", None), below[1]
+    return None if constant is None else (constant, node)
+
+
+def is_norm_of_all(node: Any, order: float) -> bool:
+    """Whether a node is the norm of that order of all numbers of what is below it."""
+    if name_of(node) != "LinalgVectorNormBackward0" or float(node._saved_ord) != order:
+        return False
+    dimensions = node._saved_dim
+    return dimensions is None or len(dimensions) in (0, node._saved_self.dim())
+
+
 def read_chain(node: Any) -> tuple[tuple[ChainLayer, ...], Any]:
     """The layers from input to output, and the input. Raises Unsupported at the first other node."""
     found: list[ChainLayer] = []

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from whyfit.adapters.torch.chain import RESHAPES, ChainLayer, children, name_of, to_numpy
+from whyfit.adapters.torch.chain import (
+    RESHAPES,
+    ChainLayer,
+    children,
+    constant_of,
+    is_norm_of_all,
+    name_of,
+    to_numpy,
+)
+from whyfit.adapters.torch.penalties import Penalties, alike, penalties_of, together
 from whyfit.errors import Unsupported
 from whyfit.records.network import Array
 
@@ -27,6 +36,7 @@ class Error:
     `target` is the target as it went in, or None; then `difference` holds output minus target.
     `output_shape` and `target_shape` are those before any broadcasting; () where unknown. `summed` is
     the factor of the plain sum where a sum was divided by a number, which `factor` takes for a mean.
+    `penalties` is what the loss adds of weights and biases.
     """
 
     loss: str
@@ -39,6 +49,7 @@ class Error:
     target_shape: tuple[int, ...] = ()
     summed: float | None = None
     reason: str | None = None
+    penalties: Penalties = field(default_factory=dict)
 
 
 def read_error(node: Any) -> tuple[Error, Any]:
@@ -48,10 +59,11 @@ def read_error(node: Any) -> tuple[Error, Any]:
     """
     factor, reduction, reason, divided = 1.0, "mean", None, False
     of_root: float | None = None  # what the root is multiplied with, where there is one
+    penalties: Penalties = {}
     while True:
         dividing = name_of(node) == "DivBackward0"
         match name_of(node):
-            case "MulBackward0" | "DivBackward0" if (known := _constant(node)) is not None:
+            case "MulBackward0" | "DivBackward0" if (known := constant_of(node)) is not None:
                 constant, node = known
                 if constant.numel() == 1:
                     divided = divided or dividing
@@ -60,16 +72,19 @@ def read_error(node: Any) -> tuple[Error, Any]:
                     reason = SAMPLE_WEIGHTS
             case "AddBackward0":
                 terms = [child for child in children(node) if child is not None]
-                if len(terms) > 1:  # a number that is added moves nothing
+                plain = float(node._saved_alpha) == 1.0
+                node, added = _without_penalty(terms, factor)
+                if added is None or not plain or (added and of_root is not None):
                     reason = "a loss of several terms is not supported"
-                node = terms[0]
+                else:
+                    penalties = together(penalties, added)
             case "MeanBackward0" | "SumBackward0":
                 reduction = "mean" if name_of(node) == "MeanBackward0" else "sum"
                 node = children(node)[0]
             case "SqrtBackward0" | "PowBackward0" if of_root is None and _is_root(node):
                 of_root, factor, divided = factor, 1.0, False
                 node = children(node)[0]
-            case "LinalgVectorNormBackward0" if of_root is None and _is_of_all(node):
+            case "LinalgVectorNormBackward0" if of_root is None and is_norm_of_all(node, 2.0):
                 of_root, factor, divided, reduction = factor, 1.0, False, "sum"
                 break
             case _ if name_of(node) in RESHAPES:
@@ -81,8 +96,23 @@ def read_error(node: Any) -> tuple[Error, Any]:
         # A sum divided by a count is a mean, times what the count leaves over.
         error = _replaced(error, reduction="mean", summed=error.factor * factor)
         factor *= _count(error)
-    error = _replaced(error, factor=error.factor * factor, reason=reason)
+    error = _replaced(error, factor=error.factor * factor, reason=reason, penalties=penalties)
     return (error if of_root is None else _root(error, of_root)), output
+
+
+def _without_penalty(terms: list[Any], factor: float) -> tuple[Any, Penalties | None]:
+    """The one term that is no penalty, and the penalties; None where there are several such terms.
+
+    A number that is added moves nothing.
+    """
+    found = [(term, penalties_of(term, factor)) for term in terms]
+    errors = [term for term, added in found if added is None]
+    if len(errors) != 1:
+        return terms[0], None
+    penalties: Penalties = {}
+    for _term, added in found:
+        penalties = together(penalties, added or {})
+    return errors[0], penalties
 
 
 def _root(error: Error, factor: float) -> Error:
@@ -99,6 +129,8 @@ def common(first: Error, other: Error) -> Error | None:
     A sum divided by the same number in batches of different sizes is no mean.
     """
     if (first.loss, first.constant) != (other.loss, other.constant):
+        return None
+    if not alike(first.penalties, other.penalties):
         return None
     if first.reduction == other.reduction and _close(first.factor, other.factor):
         return first
@@ -135,27 +167,8 @@ def _count(error: Error) -> int:
     return int(data.numel())
 
 
-def _constant(node: Any) -> tuple[Any, Any] | None:
-    """The constant that something is multiplied with or divided by, and the node of that something."""
-    below = (*children(node), None)[:2]
-    if (below[0] is None) == (below[1] is None):
-        return None
-    if below[1] is None:
-        constant, node = node._saved_other, below[0]
-    else:  # only a product saves its left side
-        constant, node = getattr(node, "_saved_self", None), below[1]
-    return None if constant is None else (constant, node)
-
-
 def _is_root(node: Any) -> bool:
     return name_of(node) == "SqrtBackward0" or float(node._saved_exponent) == 0.5
-
-
-def _is_of_all(norm: Any) -> bool:
-    """Whether a norm is the root of the sum of all squares."""
-    dimensions = norm._saved_dim
-    whole = dimensions is None or len(dimensions) in (0, norm._saved_self.dim())
-    return float(norm._saved_ord) == 2.0 and whole
 
 
 def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
@@ -165,7 +178,7 @@ def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
     match name:
         case "PowBackward0" if float(node._saved_exponent) == 2.0:
             loss, difference = "mse", node._saved_self
-        case "LinalgVectorNormBackward0" if _is_of_all(node):
+        case "LinalgVectorNormBackward0" if is_norm_of_all(node, 2.0):
             loss, difference = "mse", node._saved_self
         case "AbsBackward0":
             loss, difference = "mae", node._saved_self
@@ -174,7 +187,7 @@ def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
         case _:
             raise Unsupported(f"a loss with {name_of(node).split('Backward')[0]} is not supported")
     inner = children(node)[0]
-    if name_of(inner) in ("MulBackward0", "DivBackward0") and (known := _constant(inner)):
+    if name_of(inner) in ("MulBackward0", "DivBackward0") and (known := constant_of(inner)):
         raise Unsupported(SAMPLE_WEIGHTS if known[0].numel() > 1 else SCALED_ERROR)
     if name_of(inner) != "SubBackward0":
         raise Unsupported("a loss that is no difference of outputs and targets is not supported")

@@ -14,7 +14,7 @@ import numpy as np
 from whyfit.adapters.torch.chain import ChainLayer, to_numpy
 from whyfit.adapters.torch.draws import Draws, initializer
 from whyfit.adapters.torch.graph import LossGraph
-from whyfit.records.recipe import DenseLayer, Initializer, Optimizer
+from whyfit.records.recipe import NO_PENALTY, DenseLayer, Initializer, Optimizer
 from whyfit.records.schedule import Schedule
 
 SET_BY_HAND = "start weights that the script sets by hand are not supported"
@@ -34,6 +34,10 @@ def dense_layers(
     `starts` holds each parameter's start values by its id.
     """
     layers, reason = [], None
+    penalties = graph.error.penalties if graph.error else {}
+    known = {id(each) for layer in graph.layers for each in (layer.weight, layer.bias)}
+    if penalties.keys() - known:
+        reason = "a penalty on other than weights and biases of layers is not supported"
     for each in graph.layers:
         inputs, units = each.kernel().shape
         kernel = _initializer_of(each.weight, starts, drawn, (inputs, units), bias=False)
@@ -44,7 +48,14 @@ def dense_layers(
             reason = SET_BY_HAND
         layers.append(
             DenseLayer(
-                units, each.activation, each.bias is not None, kernel, bias, dropout=each.dropout
+                units,
+                each.activation,
+                each.bias is not None,
+                kernel,
+                bias,
+                dropout=each.dropout,
+                kernel_penalty=penalties.get(id(each.weight), NO_PENALTY),
+                bias_penalty=penalties.get(id(each.bias), NO_PENALTY),
             )
         )
     return tuple(layers), reason
