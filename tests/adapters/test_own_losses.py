@@ -40,6 +40,19 @@ UNKNOWN = {
     "uneven": "mine = lambda t, p: ops.mean(ops.where(p > t, p - t, 3 * (t - p)))",
     "bent far out": "mine = lambda t, p: ops.mean(ops.minimum(ops.square(p - t), 25.0))",
     "of the targets too": "mine = lambda t, p: ops.mean(ops.square(p - t) * (1 + ops.square(t)))",
+    "of large targets": "mine = lambda t, p: ops.mean(ops.where(t > 0.9, 9.0, 1.0) * ops.square(p - t))",
+    "with another slope": """def mine(t, p):
+    return ops.mean(ops.square(ops.stop_gradient(p) - t))""",
+    "remembering": """seen = []
+def mine(t, p):
+    seen.append(1)
+    return ops.mean(ops.square(p - t))""",
+    "counting": """count = 0
+def helper(t, p):
+    global count
+    count += 1
+    return p - t
+def mine(t, p): return ops.mean(ops.square(helper(t, p)))""",
     "drawing": """generator = keras.random.SeedGenerator(1)
 def mine(t, p):
     return ops.mean(ops.square(p - t + 0 * keras.random.normal(ops.shape(t), seed=generator)))""",
@@ -74,4 +87,19 @@ def test_weighted_samples_beside_one_are_told(tmp_path: Path):
     known = next(iter(KNOWN))
     code = script(known, 1).replace("verbose=0", "verbose=0, sample_weight=np.ones(60)")
     (fit,) = fits(tmp_path, code)
-    assert fit.unsupported == "sample weights beside the loss mine are not supported"
+    assert fit.unsupported == "loss mine beside weights or a data set is not supported"
+    batches = """class Batches(keras.utils.PyDataset):
+    def __len__(self): return 4
+    def __getitem__(self, at): return x[at::4], y[at::4], np.ones(15)
+model.fit(Batches(), epochs=30"""
+    code = script(known, 1).replace("model.fit(x, y, epochs=30, batch_size=16", batches)
+    (fit,) = fits(tmp_path, code)
+    assert fit.unsupported == "loss mine beside weights or a data set is not supported"
+
+
+def test_a_loss_class_is_asked_with_the_scripts_own_shape(tmp_path: Path):
+    """Keras does not align what a `Loss` gets: flat targets are spread against the outputs."""
+    known = next(each for each in KNOWN if each.startswith("class"))
+    code = script(known, 1).replace("[:, :1]", "[:, 0]")
+    (fit,) = fits(tmp_path, code)
+    assert fit.unsupported == "loss Mine is not supported"

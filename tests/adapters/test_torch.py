@@ -402,6 +402,23 @@ def test_roots_of_squares_are_retrained(tmp_path: Path, code: str):
 
 
 LOSS = "F.mse_loss(model(x), y)"
+NO_ROOTS = {
+    "torch.sqrt((model(x) - y) ** 2 + 1e-6).mean()": "a root of single errors",
+    "((model(x) - y) ** 2).sqrt().mean()": "a root of single errors",
+    "torch.sqrt(F.mse_loss(model(x), y) + 0.1)": "a number that is added under a root",
+    "torch.sqrt(F.huber_loss(model(x), y))": "the root of huber",
+    "torch.norm(model(x) - y).sqrt()": "the root of a norm",
+    "F.mse_loss(model(x), y).sqrt().sqrt()": "a root of single errors",
+}
+
+
+@pytest.mark.parametrize("code", NO_ROOTS)
+def test_other_roots_are_told(tmp_path: Path, code: str):
+    (fit,) = fits(tmp_path, HEAD + NET + FULL.replace("F.mse_loss(model(x), y)", code))
+    assert fit.unsupported is not None
+    assert NO_ROOTS[code] in fit.unsupported
+
+
 PENALTIES = {
     f"{LOSS} + 0.01 * sum((p ** 2).sum() for p in model.parameters())": ((0, 0.01), (0, 0.01)),
     f"{LOSS} + 0.5 * 0.01 * torch.norm(model[0].weight) ** 2": ((0, 0.005), (0, 0)),

@@ -35,18 +35,19 @@ RECIPES = {
 
 
 @pytest.mark.parametrize("kind", ["group", "replicate"])
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_replicate_is_the_same_in_every_call(name: str, kind: str):
+def test_a_replicate_is_the_same_in_every_call(name: str, target: str, kind: str):
     """Bitwise, whatever the number of replicates, of threads, and the cut into calls."""
     recipe = RECIPES[name]
     x, y = fits.sine(150)
     starts = draw(recipe, 0, 0, 50)
-    order = Order(kind, seed=4)
-    whole = train(recipe, x, y, starts, order=order, threads=2).weights
-    one = train(recipe, x, y, starts, order=order, threads=1).weights
-    few = train(recipe, x, y, starts[:17], order=order, threads=2).weights
-    alone = train(recipe, x, y, starts[:16], order=order, threads=8).weights
-    later = train(recipe, x, y, starts[32:], order=order, first_replicate=32).weights
+    options = {"order": Order(kind, seed=4), "target": target}
+    whole = train(recipe, x, y, starts, threads=2, **options).weights
+    one = train(recipe, x, y, starts, threads=1, **options).weights
+    few = train(recipe, x, y, starts[:17], threads=2, **options).weights
+    alone = train(recipe, x, y, starts[:16], threads=8, **options).weights
+    later = train(recipe, x, y, starts[32:], first_replicate=32, **options).weights
     assert np.array_equal(whole, one)
     assert np.array_equal(whole[:17], few)
     assert np.array_equal(whole[:16], alone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,11 @@ SCHEDULES = {
         True,
         0.2,
     ),
+    "smaller from the start": (
+        "torch.optim.lr_scheduler.LambdaLR(opt, lambda epoch: 0.1 * 0.9**epoch)",
+        False,
+        0.001,
+    ),
     "a warm-up": (
         "torch.optim.lr_scheduler.LambdaLR(opt, lambda epoch: 2.0 * (epoch + 1))",
         False,
@@ -298,8 +304,10 @@ def test_a_plateau_scheduler_is_kept_from_falling(tmp_path: Path):
     patched = patch(Path(path).read_text(), path, fit, arm(Change("schedule", "none")))
     assert patched.source is not None, patched.words
     assert "threshold=10.0, min_lr=0.01)" in patched.source
-    again, _path = fit_in(tmp_path, patched.source.replace("print(epoch,", "print(opt,"))
-    assert again.recipe.schedule is None or again.recipe.schedule.minimum == 0.01
+    again, _path = fit_in(tmp_path, patched.source)
+    kept = again.recipe.schedule
+    assert kept.watches_loss
+    assert kept.minimum == again.recipe.optimizer.learning_rate == 0.01
 
 
 def test_a_scheduler_is_moved_on_once_an_epoch(tmp_path: Path):
@@ -361,7 +369,56 @@ def test_another_loss(tmp_path: Path, before: str, after: str | None):
     assert after in patched.source
     again, _path = fit_in(tmp_path, patched.source)
     wanted = factors.apply(change, fit, fit.recipe)
-    assert (again.recipe.loss, again.recipe.reduction) == ("mse", wanted.reduction)
+    assert again.recipe == replace(wanted, loss_constant=again.recipe.loss_constant)
+
+
+def test_a_loss_that_is_only_printed_is_left_alone(tmp_path: Path):
+    for made, looked in (
+        ("mae, loss_of = nn.L1Loss(), nn.HuberLoss()", "mae(net(x), y)"),
+        ("loss_of = lambda a, b: (a - b).abs().mean()", "nn.functional.l1_loss(net(x), y)"),
+    ):
+        fit, path = fit_in(
+            tmp_path,
+            f"""
+            import torch
+            from torch import nn
+            x = torch.linspace(-1, 1, 40).reshape(-1, 1)
+            y = x ** 2
+            net = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+            {made}
+            print({looked}.item())
+            opt = torch.optim.SGD(net.parameters(), lr=0.01)
+            for epoch in range(5):
+                opt.zero_grad()
+                loss_of(net(x), y).backward()
+                opt.step()
+            print({looked}.item())
+            """,
+        )
+        source = Path(path).read_text()
+        patched = patch(source, path, fit, arm(Change("loss", "mse")))
+        if patched.source is not None:
+            assert patched.source == source.replace("nn.HuberLoss()", "nn.MSELoss()")
+        else:
+            assert "by hand" in patched.words[0]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "type('Warm', (torch.optim.lr_scheduler.StepLR,), {})(opt, 2)",
+        "(lambda each: torch.optim.lr_scheduler.StepLR(each, 2))(opt)",
+    ],
+)
+def test_a_scheduler_made_in_another_way_is_told(tmp_path: Path, made: str):
+    fit, path = fit_in(tmp_path, scheduled(made))
+    source = Path(path).read_text()
+    patched = patch(source, path, fit, arm(Change("schedule", "none")))
+    if patched.source is not None:  # the function that makes it stands in the script
+        again, _path = fit_in(tmp_path, patched.source)
+        assert again.recipe.schedule is None
+    else:
+        assert "scheduler" in patched.words[0]
 
 
 def test_dropout_is_taken_out(tmp_path: Path):
@@ -375,3 +432,14 @@ def test_dropout_is_taken_out(tmp_path: Path):
     assert "nn.Dropout(0)," in patched.source
     again, _path = fit_in(tmp_path, patched.source)
     assert again.recipe.layers[0].dropout == 0.0
+    unused = source.replace("nn.Dropout(0.3),", "").replace(
+        "loader =", "spare = nn.Dropout(0.5)\n        loader ="
+    )
+    hidden = unused.replace(
+        "(model(a), b)", "(model[2:](torch.dropout(model[:2](a), 0.3, True)), b)"
+    )
+    fit, path = fit_in(tmp_path, hidden)
+    assert fit.recipe.layers[0].dropout == pytest.approx(0.3)
+    patched = patch(hidden, path, fit, arm(Change("dropout", "none")))
+    assert patched.source is None
+    assert "take the dropout out" in patched.words[0]

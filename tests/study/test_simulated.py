@@ -194,7 +194,7 @@ def test_a_learning_rate_is_tried_in_place_of_an_optimizer_not_beside_it():
     laboratory = Simulated(seen.fit, seen.fit.recipe, plan, rates=lambda _arm: 0.0)
     adam, deeper = Change("optimizer", "adam(0.003)"), Change("depth", "2 hidden layers")
     held = arm(adam, deeper)
-    judged = Judged((SufficientSet(held, True, True),), (held,), {}, 1, {}, {})
+    judged = Judged((SufficientSet(held, True, True),), (held,), {}, 1, {}, {}, 1)
     said = open_question(laboratory, judged, (FASTER,))
     assert said == "the budget did not reach learning rate 0.01 in place of optimizer adam(0.003)"
     laboratory.run({arm(FASTER, deeper): 16}, "selection", "")

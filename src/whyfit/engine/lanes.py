@@ -86,6 +86,8 @@ def _conflict(recipe: Recipe) -> str | None:
         return "a penalty on activities beside the loss of held-out samples is not supported"
     if recipe.loss == "rmse" and any(each.activity_penalty for each in layers):
         return "a penalty on activities beside the root of a loss is not supported"
+    if recipe.loss == "rmse" and recipe.framework == "keras" and recipe.watches_held_out:
+        return "a root of held-out losses, which Keras takes batch by batch, is not supported"
     if recipe.watches_held_out and recipe.reduction == "sum":
         return "a summed loss of held-out samples is not supported"
     if recipe.reduction == "sum" and recipe.framework == "sklearn":

@@ -42,6 +42,8 @@ def _penalty_share(
         error = float(np.mean(squares)) * recipe.loss_factor
     if recipe.loss == "half_mse":
         error /= 2.0
+    elif recipe.loss == "rmse":
+        error = recipe.loss_factor * float(np.sqrt(error / recipe.loss_factor))
     if not (np.isfinite(added) and np.isfinite(error)) or added == 0.0:
         return 0.0
     return added / (added + error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +23,7 @@ from whyfit.patching.placing import (
 )
 from whyfit.records import fit as fits
 from whyfit.records.finding import Change
-from whyfit.syntax import loops, updates
+from whyfit.syntax import loops, names, updates
 from whyfit.syntax.edits import CannotPlace, Edit, argument_of, calls_within
 
 LINEAR_ARGUMENTS = ("in_features", "out_features", "bias")
@@ -33,13 +35,24 @@ PLATEAU_ARGUMENTS = (
     *("min_lr", "eps"),
 )
 LOSSES = {"mse": ("MSELoss", "mse_loss")}
-FUNCTIONS_OF_LOSS = (
-    "l1_loss",
-    "smooth_l1_loss",
-    "huber_loss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
+FUNCTIONS_OF_LOSS = {
+    "mae": ("l1_loss",),
+    "huber": ("smooth_l1_loss", "huber_loss"),
+    "binary_crossentropy": ("binary_cross_entropy", "binary_cross_entropy_with_logits"),
+    "categorical_crossentropy": ("cross_entropy",),
+}
+SCHEDULERS = (
+    "StepLR",
+    "MultiStepLR",
+    "ExponentialLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "LambdaLR",
+    "MultiplicativeLR",
+    "LinearLR",
+    "PolynomialLR",
+    "OneCycleLR",
+    "CyclicLR",
 )
 
 MODULES = {
@@ -285,13 +298,17 @@ def _loss(request: Request, change: Change) -> None:
     are put together stays.
     """
     hand = f"the loss has to be changed to {change.to} by hand, where it is computed"
-    rooted = request.fit.recipe is not None and request.fit.recipe.loss == "rmse"
-    if change.to not in LOSSES or rooted:  # the root stands around the loss, or is a norm
+    recipe = request.fit.recipe
+    if recipe is None or change.to not in LOSSES or recipe.loss == "rmse":
+        raise CannotPlace(hand)  # a root stands around the loss, or is a norm
+    # smooth_l1_loss divides by its beta; any other factor stands around the loss, and would stay there.
+    own = 1.0 / recipe.loss_constant if recipe.loss == "huber" else 1.0
+    if not any(math.isclose(recipe.loss_factor, each, rel_tol=1e-5) for each in (1.0, own)):
         raise CannotPlace(hand)
     module, function = LOSSES[change.to]
 
     def as_module(call: cst.Call) -> cst.BaseExpression:
-        if any(each.keyword is None for each in call.args):
+        if any(each.keyword is None for each in call.args) or not _called(call).endswith("Loss"):
             raise CannotPlace(hand)  # what they mean differs from loss to loss
         return _renamed(call, module, "torch.nn", _kept(call, ("reduction",)))
 
@@ -305,7 +322,13 @@ def _loss(request: Request, change: Change) -> None:
     if made:
         request.edits.rewritten.append((calls_of(request, "loss")[0].place, as_module))
         return
-    called = calls_within(request.source, lambda call: _called(call) in FUNCTIONS_OF_LOSS, 1, 10**9)
+    known = FUNCTIONS_OF_LOSS.get(recipe.loss, ())
+    inside = loops.innermost(request.source, calls_of(request, "fit")[0].place)
+    if inside is None:
+        raise CannotPlace(hand)
+    called = calls_within(
+        request.source, lambda call: _called(call) in known, inside.line, inside.end_line
+    )
     if len(called) != 1:
         raise CannotPlace(hand)
     request.edits.rewritten.append((called[0][1], as_function))
@@ -370,26 +393,44 @@ def _schedule(request: Request, change: Change) -> None:
         return
     rate = recipe.largest_rate(len(request.fit.x))
     warmed_up = rate > recipe.optimizer.learning_rate
-    wanted = request.level("learning_rate") or request.level("optimizer")
+    other = request.level("optimizer")
+    wanted = request.level("learning_rate") or (
+        other.removesuffix(")").split("(")[1] if other else None
+    )
     if not known or (warmed_up and wanted):
         left_out = "leave out the step() of the scheduler, or what else sets the rate"
         raise CannotPlace(f"{left_out}, and set it to {rate:g}" if warmed_up else left_out)
     place = calls_of(request, "scheduler")[0].place
     if recipe.schedule.watches_loss:
-        other = request.level("optimizer")
-        other_rate = other.removesuffix(")").split("(")[1] if other else f"{rate:g}"
-        least = request.level("learning_rate") or other_rate
+        least = wanted or f"{rate:g}"
         request.edits.arguments.append(Edit(place, "min_lr", least, PLATEAU_ARGUMENTS))
         return
-    if warmed_up:
-        optimizer = calls_of(request, "optimizer")[0].place
+    optimizer = calls_of(request, "optimizer")[0].place
+    if not wanted and _given_rate(request.source, optimizer) != rate:
+        # The scheduler may have set the rate of the first step, too.
         request.edits.arguments.append(Edit(optimizer, "lr", f"{rate:g}", OPTIMIZER_ARGUMENTS))
     request.edits.rewritten.append((place, _constant))
     request.edits.imports["torch"] = ""
 
 
+def _given_rate(source: str, optimizer: fits.Place) -> float | None:
+    """The number that an optimizer's call gives as its rate, by itself or by a name, or None."""
+    module = cst.parse_module(source)
+    for call, place in calls_within(source, lambda _call: True, optimizer.line, optimizer.end_line):
+        same = (place.line, place.column) == (optimizer.line, optimizer.column)
+        given = argument_of(call, "lr", OPTIMIZER_ARGUMENTS)
+        if not same or given is None:
+            continue
+        code = module.code_for_node(given.value)
+        with contextlib.suppress(ValueError):
+            return float(names.constant(module, code) or code)
+    return None
+
+
 def _constant(call: cst.Call) -> cst.BaseExpression:
     """`StepLR(opt, 30)` as `ConstantLR(opt, factor=1)`."""
+    if _called(call) not in SCHEDULERS:
+        raise CannotPlace(by_hand("scheduler", "it is made by a function of another name"))
     given = argument_of(call, "optimizer", ("optimizer",))
     if given is None:
         raise CannotPlace(by_hand("scheduler", "its optimizer could not be found"))
@@ -410,9 +451,15 @@ def _weight_penalty(request: Request, _change: Change) -> None:
 
 
 def _dropout(request: Request, _change: Change) -> None:
-    if not any(call.role == "dropout" for call in request.fit.calls):
+    recipe = request.fit.recipe
+    made = [call for call in request.fit.calls if call.role == "dropout"]
+    dropping = sum(layer.dropout > 0 for layer in recipe.layers) if recipe else 0
+    if recipe is None or not made or len(made) != dropping or recipe.input_dropout:
         raise CannotPlace("take the dropout out of the network")
     for place in dict.fromkeys(call.place for call in calls_of(request, "dropout")):
+        called = calls_within(request.source, lambda _call: True, place.line, place.end_line)
+        if not any(_called(call) == "Dropout" and _contains(at, place) for call, at in called):
+            raise CannotPlace("take the dropout out of the network")
         request.edits.arguments.append(Edit(place, "p", "0", DROPOUT_ARGUMENTS))
 
 

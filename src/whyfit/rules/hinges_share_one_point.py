@@ -39,9 +39,10 @@ def check(evidence: Evidence) -> Finding | None:
     place = sum(hinge.position for hinge in together) / len(together)
     if abs(place) <= EXACT * (high - low):
         place = 0.0
+    shown = evidence.fit.in_units_of_x(place)
     return Finding(
         "hinges-share-one-point",
-        f"{len(together)} of {len(first)} first-layer units bend at the same point, x = {place:g}",
+        f"{len(together)} of {len(first)} first-layer units bend at the same point, x = {shown:.6g}",
         (
             Measure("hinges that coincide", len(together), 1, "hinges"),
             Measure("common position", place, None, "x as passed to fit"),

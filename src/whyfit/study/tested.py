@@ -9,7 +9,7 @@ from whyfit.records.study import BASELINE, Arm, Comparison, Outcomes, arm, best_
 from whyfit.study.effects import compare
 from whyfit.study.factors import compatible
 from whyfit.study.judging import Judged
-from whyfit.study.judging.additions import has_room
+from whyfit.study.judging.additions import has_room, works_by_itself
 from whyfit.study.judging.rounds import REFUTED_BELOW
 from whyfit.study.judging.standing import needless
 from whyfit.study.run import Laboratory
@@ -82,7 +82,8 @@ def open_question(
             # factor, or an optimizer with a rate of its own for a learning rate.
             rivals = tuple(each for each in held if not compatible(each, change))
             untried = not rivals and (held, change) not in judged.inside
-            if untried and has_room(laboratory, held):
+            known = works_by_itself(laboratory, change)
+            if untried and not known and has_room(laboratory, held):
                 return f"the budget did not reach {phrase(change)} beside {describe(held)}"
             for member in rivals or held:
                 other = arm(change, *(each for each in held if each != member))

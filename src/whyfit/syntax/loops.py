@@ -118,6 +118,12 @@ def owner_of(source: str, at: Place, method: str) -> str | None:
     return None
 
 
+def innermost(source: str, inside: Place) -> Place | None:
+    """The innermost `for` loop around a place."""
+    found = _loops(source, inside)
+    return found[-1][1] if found else None
+
+
 @dataclass(frozen=True)
 class Moved:
     """A statement of the innermost loop around the training, by its call, and where that loop begins."""

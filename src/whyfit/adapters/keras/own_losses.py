@@ -1,10 +1,12 @@
-"""Loss functions that a script writes itself, told by what they give on a few random batches."""
+"""Loss functions that a script writes itself, told by what they give on a few batches."""
 
 from __future__ import annotations
 
 import contextlib
+import dis
 import io
 from collections.abc import Callable
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -20,27 +22,42 @@ KNOWN: dict[str, Callable[[Array], float]] = {
 """Of prediction - target: what a batch's loss may be, up to a factor."""
 
 BATCHES = ((5, 0.03), (8, 1.0), (9, 1.0), (6, 30.0))
-"""Samples and size of the errors: what bends at some size, as Huber's loss does, is told apart."""
+"""Samples, and size of the errors in deviations of the targets: what bends at some size, as Huber's
+loss does, is told apart."""
 
 AGREEMENT = 1e-4
 """Relative difference allowed: float32 and a small constant under a root lose less."""
 
-DRAWING = ("rand", "normal", "uniform", "dropout", "shuffle", "choice", "sample")
-"""Parts of names by which a function may draw random numbers: asking it would change the training."""
+DRAWING = ("rand", "normal", "uniform", "dropout", "shuffle", "choice", "sample", "seed")
+CHANGING = ("assign", "append", "update", "stop_gradient", "next")
+"""Parts of names by which a function may draw random numbers, change something, or have another slope
+than its values say: such a function is not asked, since asking would change the training, or tell
+too little."""
+
+STORING = ("STORE_GLOBAL", "STORE_ATTR", "STORE_SUBSCR", "DELETE_GLOBAL", "IMPORT_NAME")
+LIBRARIES = ("keras", "tensorflow", "jax", "numpy", "torch", "math")
 
 
-def known_as(loss: Any, outputs: int) -> tuple[str, float] | None:
-    """The known loss that a function, or a `Loss` with a `call` of its own, computes, and its factor."""
+def known_as(loss: Any, targets: Array, flat: bool) -> tuple[str, float] | None:
+    """The known loss that a function, or a `Loss` with a `call` of its own, computes, and its factor.
+
+    It is asked about batches of these targets, (samples, outputs), the extremes among them. A `Loss`
+    gets them as the script gave them: `flat` says as (samples,).
+    """
     function = getattr(loss, "call", loss)
-    if not callable(function) or _may_draw(function):
+    if not callable(function) or len(targets) < 2 or not _only_computes(function, set()):
         return None
     random = np.random.default_rng(0)  # of our own: the script's draws stay as they are
+    spread = float(np.std(targets)) or 1.0
+    ends = np.concatenate([np.argmin(targets, axis=0), np.argmax(targets, axis=0)])
     values, errors = [], []
     for samples, size in BATCHES:
-        target = random.uniform(-1.0, 1.0, (samples, outputs)).astype(np.float32)
-        predicted = target + np.float32(size) * random.normal(size=(samples, outputs))
-        predicted = predicted.astype(np.float32)
-        value = _value(function, target, predicted)
+        rows = np.concatenate([ends, random.integers(0, len(targets), samples)])
+        target = targets[rows].astype(np.float32)
+        away = size * spread * random.normal(size=target.shape)
+        predicted = (target + away).astype(np.float32)
+        given = target[:, 0] if flat and function is not loss else target
+        value = _value(function, given, predicted)
         if value is None:
             return None
         values.append(value)
@@ -53,11 +70,49 @@ def known_as(loss: Any, outputs: int) -> tuple[str, float] | None:
     return None
 
 
-def _may_draw(function: Any) -> bool:
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    if code is None:
-        return True
-    return any(part in name for name in code.co_names for part in DRAWING)
+def _only_computes(function: Any, seen: set[int]) -> bool:
+    """Whether a function, and those of the script that it may call, draw nothing and store nothing."""
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if code is None or id(code) in seen:
+        return code is not None
+    seen.add(id(code))
+    if not _code_only_computes(code):
+        return False
+    cells = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
+    used = [function.__globals__.get(name) for name in _names(code)]
+    own = [
+        each
+        for each in (*cells, *used)
+        if isinstance(each, FunctionType) and not each.__module__.startswith(LIBRARIES)
+    ]
+    return all(_only_computes(each, seen) for each in own)
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _parts(code: CodeType) -> list[CodeType]:
+    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
+    return [code, *(part for each in inner for part in _parts(each))]
+
+
+def _names(code: CodeType) -> set[str]:
+    return {name for part in _parts(code) for name in part.co_names}
+
+
+def _code_only_computes(code: CodeType) -> bool:
+    if any(part in name for name in _names(code) for part in (*DRAWING, *CHANGING)):
+        return False
+    return not any(
+        instruction.opname in STORING
+        for part in _parts(code)
+        for instruction in dis.get_instructions(part)
+    )
 
 
 def _value(function: Callable[..., Any], target: Array, predicted: Array) -> float | None:

@@ -77,21 +77,18 @@ def recipe_of(
     epochs: int,
     shuffle: bool,
     callbacks: Sequence[Any],
+    targets: keras_training.Targets,
     validated: bool = False,
-    weighted: bool = False,
 ) -> tuple[Recipe, str | None]:
     """Everything needed to train the model again, and the reason why that is not possible, if any.
 
     `network` is the model as a graph (`keras_graph.network_of`). With a reason the recipe still gives
-    the shape of the network. `validated` says whether there are validation data,
-    `weighted` whether the samples have weights. Raises Unsupported
-    where the model is not a chain of dense layers.
+    the shape of the network. `targets` are those of the fit; `validated` says whether there are
+    validation data. Raises Unsupported where the model is not a chain of dense layers.
     """
     chain = dense_chain(network)
     reasons = [reason for dense, following in chain for reason in _layer_reasons(dense, following)]
-    loss, loss_reason = keras_training.loss_of(
-        model, int(chain[-1][0].kernel.shape[-1]), weighted=weighted
-    )
+    loss, loss_reason = keras_training.loss_of(model, targets)
     optimizer, schedule, optimizer_reason = keras_training.optimizer_of(model.optimizer)
     plateau, stopping, callback_reason = keras_training.callbacks_of(callbacks, validated=validated)
     if schedule is not None and plateau is not None:

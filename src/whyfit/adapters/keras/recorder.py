@@ -15,6 +15,7 @@ from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.data import Taken, held_out_of, is_data_set, taken
 from whyfit.adapters.keras.fast import history_of, metrics_of, unflat
 from whyfit.adapters.keras.feed import Feed, Tap
+from whyfit.adapters.keras.training import Targets
 from whyfit.adapters.watching import guarded
 from whyfit.adapters.weights import same_weights
 from whyfit.errors import Unsupported
@@ -165,6 +166,12 @@ class KerasRecorder:
             return keras_graph.network_of(self.model, inputs), None
         return keras_graph.behind_scaling(self.model, inputs, keras_recipe.CHAINED)
 
+    def _targets(self) -> Targets:
+        """The targets, as far as they are known before the training."""
+        data = self.data
+        known = self.feed is None and data.weight is None and len(data.y) > 1
+        return Targets(data.y, len(data.y_shape) == 1, known)
+
     def _recipe(self) -> Recipe:
         if int(np.asarray(self.model.optimizer.iterations)) > 0 and self.continued() is None:
             self.reason = "a model that was trained before this fit is not supported"
@@ -178,7 +185,7 @@ class KerasRecorder:
             shuffle=bool(self.given["shuffle"]),
             callbacks=self._callbacks(),
             validated=self.data.validation is not None,
-            weighted=self.data.weight is not None,
+            targets=self._targets(),
         )
         if recipe.layers[-1].units != self.data.y.shape[1]:
             self.output_shape = (len(self.data.x), recipe.layers[-1].units)

@@ -21,6 +21,7 @@ from whyfit.adapters.given import (
 )
 from whyfit.adapters.keras import graph as keras_graph
 from whyfit.adapters.keras import recipe as keras_recipe
+from whyfit.adapters.keras.training import Targets
 from whyfit.adapters.places import calling_place
 from whyfit.errors import Unsupported, UsageError
 from whyfit.records.fit import Fit, Place
@@ -88,7 +89,13 @@ def _recipe(
         compiled = _compiled(model, given, known)
         batch_size, epochs = _lengths(model, len(x), given, known)
         recipe, reason = keras_recipe.recipe_of(
-            compiled, network, batch_size=batch_size, epochs=epochs, shuffle=True, callbacks=[]
+            compiled,
+            network,
+            batch_size=batch_size,
+            epochs=epochs,
+            shuffle=True,
+            callbacks=[],
+            targets=Targets(y, flat=False, known=len(y) > 1),
         )
     except Unsupported as unsupported:
         return None, str(unsupported)

@@ -6,12 +6,13 @@ Each function gives what it can and the reason why the rest cannot be had, if an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from whyfit.adapters.keras.own_losses import known_as
+from whyfit.records.network import Array
 from whyfit.records.recipe import Optimizer
 from whyfit.records.schedule import EarlyStopping, Monitor, Schedule
 
@@ -44,10 +45,17 @@ OPTIMIZERS = {
 STEERING_CALLBACKS = ("SwapEMAWeights",)
 
 
-def loss_of(
-    model: Any, outputs: int, *, weighted: bool = False
-) -> tuple[dict[str, Any], str | None]:
-    """The loss as fields of a recipe; `weighted` says whether the samples have weights."""
+@dataclass(frozen=True)
+class Targets:
+    """What a loss of the script's own is asked about; `known` before the training, without weights."""
+
+    values: Array
+    flat: bool
+    known: bool
+
+
+def loss_of(model: Any, targets: Targets) -> tuple[dict[str, Any], str | None]:
+    """The loss as fields of a recipe."""
     import keras
 
     loss = model.loss
@@ -60,12 +68,12 @@ def loss_of(
     if getattr(model._compile_loss, "_user_loss_weights", None) is not None:
         return fields, "loss_weights is not supported"
     if not module.startswith("keras."):
-        found = known_as(loss, outputs)
+        if not targets.known:
+            return fields, f"loss {name} beside weights or a data set is not supported"
+        found = known_as(loss, targets.values, targets.flat)
         if found is None:
             return fields, f"loss {name} is not supported"
         fields["loss"], fields["loss_factor"] = found
-        if weighted:
-            return fields, f"sample weights beside the loss {name} are not supported"
         plain = getattr(loss, "reduction", REDUCTIONS[0]) == REDUCTIONS[0]
         return fields, None if plain else f"the reduction of loss {name} is not supported"
     if name not in LOSSES:

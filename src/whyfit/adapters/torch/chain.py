@@ -42,8 +42,8 @@ class ChainLayer:
     """One linear map of the chain and the function after it.
 
     `transposed` says that the weight lies as (units, inputs), as nn.Linear has it. `nodes` are the
-    autograd nodes of the function, by which its module is found. `flat` says that the outputs come as
-    (samples,), as `x * w + b` or `h @ w` give them.
+    autograd nodes of the function, by which its module is found, `dropout_node` that of the dropout.
+    `flat` says that the outputs come as (samples,), as `x * w + b` or `h @ w` give them.
     """
 
     weight: Any
@@ -53,6 +53,7 @@ class ChainLayer:
     dropout: float = 0.0
     nodes: tuple[Any, ...] = ()
     flat: bool = False
+    dropout_node: Any = None
 
     def kernel(self) -> Array:
         """The weights now, shape (inputs, units)."""
@@ -117,6 +118,7 @@ def read_chain(node: Any) -> tuple[tuple[ChainLayer, ...], Any]:
     """The layers from input to output, and the input. Raises Unsupported at the first other node."""
     found: list[ChainLayer] = []
     activation, dropout, nodes = Activation("linear"), 0.0, []
+    dropped: Any = None
     while True:
         if (function := _function(node)) is not None:
             if activation.name != "linear":
@@ -127,7 +129,7 @@ def read_chain(node: Any) -> tuple[tuple[ChainLayer, ...], Any]:
         elif (share := _dropout(node)) is not None:
             if activation.name != "linear":
                 raise Unsupported("dropout before an activation is not supported")
-            dropout, node = share, children(node)[0]
+            dropout, dropped, node = share, node, children(node)[0]
         elif (linear := _linear(node)) is not None:
             found.append(
                 ChainLayer(
@@ -138,11 +140,13 @@ def read_chain(node: Any) -> tuple[tuple[ChainLayer, ...], Any]:
                     dropout,
                     tuple(nodes),
                     linear.flat,
+                    dropped,
                 )
             )
             if linear.below is None:
                 return tuple(reversed(found)), linear.x
             activation, dropout, nodes, node = Activation("linear"), 0.0, [], linear.below
+            dropped = None
         elif found and _keeps_columns(node, found[-1].kernel().shape[0]):
             node = children(node)[0]
         else:

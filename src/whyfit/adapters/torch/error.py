@@ -60,6 +60,7 @@ def read_error(node: Any) -> tuple[Error, Any]:
     factor, reduction, reason, divided = 1.0, "mean", None, False
     of_root: float | None = None  # what the root is multiplied with, where there is one
     penalties: Penalties = {}
+    root: Any = None
     while True:
         dividing = name_of(node) == "DivBackward0"
         match name_of(node):
@@ -81,10 +82,14 @@ def read_error(node: Any) -> tuple[Error, Any]:
             case "MeanBackward0" | "SumBackward0":
                 reduction = "mean" if name_of(node) == "MeanBackward0" else "sum"
                 node = children(node)[0]
-            case "SqrtBackward0" | "PowBackward0" if of_root is None and _is_root(node):
-                of_root, factor, divided = factor, 1.0, False
+            case "SqrtBackward0" | "PowBackward0" if _is_root(node):
+                if of_root is not None or not _of_one_number(node):
+                    reason = "a root of single errors is not supported"
+                of_root, factor, divided, root = factor, 1.0, False, node
                 node = children(node)[0]
-            case "LinalgVectorNormBackward0" if of_root is None and is_norm_of_all(node, 2.0):
+            case "LinalgVectorNormBackward0" if is_norm_of_all(node, 2.0):
+                if of_root is not None:
+                    reason = "the root of a norm is not supported"
                 of_root, factor, divided, reduction = factor, 1.0, False, "sum"
                 break
             case _ if name_of(node) in RESHAPES:
@@ -97,6 +102,8 @@ def read_error(node: Any) -> tuple[Error, Any]:
         error = _replaced(error, reduction="mean", summed=error.factor * factor)
         factor *= _count(error)
     error = _replaced(error, factor=error.factor * factor, reason=reason, penalties=penalties)
+    if root is not None and not reason and error.loss == "mse" and _adds_to_mean(root, node, error):
+        error = _replaced(error, reason="a number that is added under a root is not supported")
     return (error if of_root is None else _root(error, of_root)), output
 
 
@@ -118,7 +125,7 @@ def _without_penalty(terms: list[Any], factor: float) -> tuple[Any, Penalties | 
 def _root(error: Error, factor: float) -> Error:
     """`factor` times the root of a mean or sum of squares."""
     if error.loss != "mse":
-        raise Unsupported(f"the root of {error.loss} is not supported")
+        return _replaced(error, reason=error.reason or f"the root of {error.loss} is not supported")
     summed = None if error.summed is None else factor * math.sqrt(error.summed)
     return _replaced(error, loss="rmse", factor=factor * math.sqrt(error.factor), summed=summed)
 
@@ -165,6 +172,31 @@ def _replaced(error: Error, **fields: Any) -> Error:
 def _count(error: Error) -> int:
     data = error.difference if error.target is None else error.target
     return int(data.numel())
+
+
+ADDED = 1e-3
+"""Share of the mean square that a number added under the root may be at the first step: it then counts
+where a thousandth of that is left."""
+
+
+def _adds_to_mean(root: Any, node: Any, error: Error) -> bool:
+    """Whether more stands under the root than the mean or sum of squares, by what came of it."""
+    if name_of(root) != "SqrtBackward0":
+        whole = root._saved_self.item()
+    else:
+        whole = root._saved_result.item() ** 2
+    if error.target is not None:
+        difference = node._saved_self.detach() - error.target
+    else:
+        difference = error.difference
+    squares = difference.double() ** 2
+    found = float(squares.sum() if error.reduction == "sum" else squares.mean()) * error.factor
+    return abs(whole - found) > ADDED * max(whole, found)
+
+
+def _of_one_number(node: Any) -> bool:
+    saved = node._saved_result if name_of(node) == "SqrtBackward0" else node._saved_self
+    return bool(saved.numel() == 1)
 
 
 def _is_root(node: Any) -> bool:

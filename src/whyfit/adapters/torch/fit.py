@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -101,8 +100,7 @@ def _calls(
         ("optimizer", recorder.optimizer),
         ("loader", recorder.loader),
         ("scheduler", recorder.scheduler),
-        *(("loss", each) for each in _of_kind(graph.modules.values() if graph else (), ".loss")),
-        *(("dropout", each) for each in _of_kind(_parts(recorder.model), ".dropout")),
+        ("loss", graph.loss_module if graph else None),
     ]
     for role, thing in things:
         if thing is not None and (place := places.of(thing)):
@@ -116,19 +114,12 @@ def _calls(
             module = graph.modules.get(node) if graph else None
             if module is not None and (place := places.of(module)):
                 calls.append(Call("activation", place, index))
+        module = graph.modules.get(layer.dropout_node) if graph else None
+        if module is not None and (place := places.of(module)):
+            calls.append(Call("dropout", place, index))
     if recorder.model is not None and (place := _forward_place(recorder.model)):
         calls.append(Call("forward", place))
     return with_scalers(session, calls, data.x, data.y)
-
-
-def _parts(model: Any) -> list[Any]:
-    return list(model.modules()) if hasattr(model, "modules") else []
-
-
-def _of_kind(modules: Iterable[Any], file: str) -> list[Any]:
-    """The modules of one file of torch.nn.modules, each once."""
-    found = {id(each): each for each in modules if type(each).__module__.endswith(file)}
-    return [each for each in found.values() if type(each).__module__.startswith("torch.nn")]
 
 
 def _forward_place(model: Any) -> Place | None:

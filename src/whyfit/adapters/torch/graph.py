@@ -13,10 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from whyfit.adapters.torch.chain import ChainLayer, peeled, read_chain, to_numpy
+from whyfit.adapters.torch.chain import ChainLayer, children, peeled, read_chain, to_numpy
 from whyfit.adapters.torch.error import Error, read_error, targets_of, with_shapes
 from whyfit.errors import Unsupported
 from whyfit.records.network import Array, Layer, Network
+
+MOST_ABOVE = 64
+"""Nodes between a loss and the module that made it: factors, penalties, changes of shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +35,8 @@ class Outermost:
 class LossGraph:
     """All that could be read from one loss. `reason` says why something could not be.
 
-    `model_made_outputs` says that the loss compares just what `outermost` gave.
+    `model_made_outputs` says that the loss compares just what `outermost` gave. `loss_module` is the one
+    module of torch.nn that made a part of the loss.
     """
 
     leaves: tuple[Any, ...]
@@ -45,6 +49,7 @@ class LossGraph:
     outermost: Outermost | None = None
     first_leaf: Any = None
     model_made_outputs: bool = False
+    loss_module: Any = None
 
 
 def read_loss(
@@ -82,7 +87,20 @@ def read_loss(
         outermost,
         first_leaf(loss),
         made_it,
+        _loss_module(node, modules or {}),
     )
+
+
+def _loss_module(node: Any, modules: dict[Any, Any]) -> Any:
+    """The module that made the highest node of the loss that any did, if it is a loss of torch.nn."""
+    waiting, looked = [node], 0
+    while waiting and looked < MOST_ABOVE:
+        node, looked = waiting.pop(0), looked + 1
+        module = modules.get(node)
+        if module is not None:
+            return module if type(module).__module__ == "torch.nn.modules.loss" else None
+        waiting += [child for child in children(node) if child is not None]
+    return None
 
 
 def _batch(

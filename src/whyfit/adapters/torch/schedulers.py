@@ -175,7 +175,10 @@ class SchedulerWatch:
         result = wrapped(*args, **kwargs)
 
         def note() -> None:
-            self._places.note(instance, calling_place())
+            if (
+                type(instance).__module__ == "torch.optim.lr_scheduler"
+            ):  # not one of the script's own
+                self._places.note(instance, calling_place())
             known = self._known.get(instance.optimizer)
             self._known[instance.optimizer] = (
                 instance if known is None or known is instance else Several()

@@ -47,8 +47,8 @@ template <class Real>
 struct LeakyRelu {
   static constexpr bool kCheap = true;
   static constexpr int kSamplesTogether = 1;
-  // Above `bound` the slope is 1. Where that holds at 0 it is the negative number next to 0, since smaller
-  // ones are flushed to 0.
+  // Above `bound` the slope is 1. Where that holds at 0 it is the negative number next to 0: smaller ones
+  // are flushed to 0, also when they are compared, or tell nothing where they are not.
   Real slope, bound;
   explicit LeakyRelu(const Layer& layer)
       : slope(Real(layer.constant)),

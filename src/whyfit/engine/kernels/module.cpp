@@ -76,8 +76,9 @@ struct Turns {
   int count;
 };
 
-// A network so small that putting the data into order is a good part of its work.
-constexpr std::int64_t kFewParameters = 1024;
+// A network so small that putting the data into order is a good part of its work, and batches that need
+// little memory beside it.
+constexpr std::int64_t kFewParameters = 1024, kFewSamples = 4096;
 
 // Larger networks are trained a task at a time, which needs less memory, and so are groups too few to
 // go round.
@@ -93,8 +94,11 @@ std::vector<Turns> take_turns(const Program& program, const std::vector<Task<Rea
       together.push_back({index, 1});
   }
   const bool shares = !tasks.empty() && tasks[0].order_kind == Order::group &&
-                      program.parameters <= kFewParameters;
-  return shares && int(together.size()) >= threads ? together : alone;
+                      program.parameters <= kFewParameters && program.batch_size <= kFewSamples;
+  // Groups that do not go round leave threads idle at the end.
+  const int groups = int(together.size());
+  const bool go_round = groups >= threads && (groups % threads == 0 || groups >= 4 * threads);
+  return shares && go_round ? together : alone;
 }
 
 // Runs every task on `threads` threads; the calling thread only watches, so that Python's signal

@@ -186,6 +186,13 @@ DECAY = Factor(
     _with_decay,
 )
 
+
+def _with_loss(_fit: Fit, recipe: Recipe, level: str) -> Recipe:
+    """Another loss as it is usually written: the mean, without the factors of the one before."""
+    reduction = "mean" if recipe.loss == "rmse" else recipe.reduction
+    return replace(recipe, loss=level, loss_factor=1.0, reduction=reduction)
+
+
 SCHEDULE = Factor(
     "schedule",
     "schedule",
@@ -255,7 +262,7 @@ LOSS = Factor(
     "Is it the loss?",
     lambda _fit, recipe: recipe.loss,
     lambda _fit, recipe: () if recipe.loss == "mse" else ("mse",),
-    lambda _fit, recipe, level: replace(recipe, loss=level),
+    _with_loss,
 )
 
 GRADIENTS = Factor(

@@ -19,18 +19,30 @@ ALONE, BESIDE = "each change alone, fresh seeds", "each change added to what wor
 def possible(
     laboratory: Laboratory, representatives: tuple[Arm, ...]
 ) -> tuple[dict[Change, tuple[Arm, Arm]], dict[tuple[Arm, Change], tuple[Arm, Arm]]]:
-    """Every change added to the script as it is, and to each representative that it could raise.
-
-    A change that surely works alone and is no repair is not added to what works: what it does is known.
-    """
+    """Every change added to the script as it is, and to each representative that it could raise."""
     by_itself = {change: (arm(change), BASELINE) for change in tried_alone(laboratory)}
     beside = {
         (held, change): (larger, held)
         for held in representatives
         if has_room(laboratory, held)
         for larger, change in _additions(laboratory, held)
+        if not works_by_itself(laboratory, change)
     }
     return by_itself, beside
+
+
+def count(laboratory: Laboratory, representatives: tuple[Arm, ...]) -> int:
+    """How many additions comparisons are corrected for: all that the sets allow, also those left out
+    for what came out.
+    """
+    return len(tried_alone(laboratory)) + sum(
+        len(_additions(laboratory, held)) for held in representatives
+    )
+
+
+def works_by_itself(laboratory: Laboratory, change: Change) -> bool:
+    """Whether a change that is no repair surely works alone: what it does beside others says no more."""
+    return change not in laboratory.plan.proposed and surely_works(laboratory, arm(change))
 
 
 def effects(
@@ -69,12 +81,7 @@ def decided(comparison: Comparison, additions: int) -> bool:
 
 def _additions(laboratory: Laboratory, held: Arm) -> list[tuple[Arm, Change]]:
     """The set with each change that was tried alone added, one at a time."""
-    others = [
-        each
-        for each in tried_alone(laboratory)
-        if compatible(*held, each)
-        and (each in laboratory.plan.proposed or not surely_works(laboratory, arm(each)))
-    ]
+    others = [each for each in tried_alone(laboratory) if compatible(*held, each)]
     return list(zip(with_one_more(held, others), others, strict=True))
 
 

@@ -31,12 +31,14 @@ def judge(laboratory: Laboratory, found: Found) -> Judged:
         converse = converses.of(laboratory, sets, possible)
     directly = converses.removed_directly(laboratory, converse)
     single, double = additions.possible(laboratory, representatives)
-    count = len(single) + len(double)
+    count = additions.count(laboratory, representatives)
     alone = additions.effects(laboratory, single, additions.ALONE, count)
     inside = additions.effects(laboratory, double, additions.BESIDE, count)
     additions.replacements(laboratory, representatives, [each.changes for each in sets])
     sets = tuple(replace(each, speaks=each.changes in representatives) for each in sets)
-    return Judged(sets, representatives, converse, possible, alone, inside, tuple(notes), directly)
+    return Judged(
+        sets, representatives, converse, possible, alone, inside, count, tuple(notes), directly
+    )
 
 
 def go_on(laboratory: Laboratory, judged: Judged, *, suspected_only: bool = False) -> Judged:
@@ -44,7 +46,7 @@ def go_on(laboratory: Laboratory, judged: Judged, *, suspected_only: bool = Fals
     adding the changes does that findings propose.
     """
     single, double = additions.possible(laboratory, judged.representatives)
-    count = len(single) + len(double)
+    count = judged.additions
 
     def still_open(
         pairs: dict[Key, tuple[Arm, Arm]], known: dict[Key, Comparison]

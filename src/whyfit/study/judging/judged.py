@@ -24,7 +24,8 @@ class Judged:
     what takes its place), and `converses` how many of these were possible; `directly` what removing a
     fault alone does where the part of the scaling that would have is spared, by (set, spared part, what
     removes it); `alone` and `inside` what
-    adding a change to the baseline or to a representative does; `notes` what the budget left out.
+    adding a change to the baseline or to a representative does, and `additions` how many of these were
+    possible; `notes` what the budget left out.
     """
 
     sets: tuple[SufficientSet, ...]
@@ -33,6 +34,7 @@ class Judged:
     converses: int
     alone: dict[Change, Comparison]
     inside: dict[tuple[Arm, Change], Comparison]
+    additions: int
     notes: tuple[str, ...] = ()
     directly: dict[tuple[Arm, Change, Change], Comparison] = field(default_factory=dict)
 
@@ -43,10 +45,8 @@ class Judged:
 
     def helps(self, comparison: Comparison) -> bool:
         """Whether adding a change surely raises the success rate, all additions considered."""
-        additions = len(self.alone) + len(self.inside)
-        return comparison.difference > 0.0 and clearly_differs(comparison, additions)
+        return comparison.difference > 0.0 and clearly_differs(comparison, self.additions)
 
     def harms(self, comparison: Comparison) -> bool:
         """Whether adding a change surely lowers the success rate, all additions considered."""
-        additions = len(self.alone) + len(self.inside)
-        return comparison.difference < 0.0 and clearly_differs(comparison, additions)
+        return comparison.difference < 0.0 and clearly_differs(comparison, self.additions)

@@ -135,8 +135,8 @@ def counting_sets(minimal: list[Arm], sure: list[Arm], proposed: set[Change]) ->
 def _settle(laboratory: Laboratory, arms: list[Arm], doing: str) -> None:
     """Add rounds to arms whose interval still holds the target rate.
 
-    Not to those of which another level surely works, unless they are repairs: nothing hangs on whether
-    one level more of the same factors works.
+    Not to those of which another level surely works, unless they are repairs: one that surely works
+    speaks for them.
     """
     target = laboratory.plan.target_rate
     proposed, settled = set(laboratory.plan.proposed), set[tuple[str, ...]]()
@@ -155,7 +155,7 @@ def _settle(laboratory: Laboratory, arms: list[Arm], doing: str) -> None:
 
 def representatives_of(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) -> tuple[Arm, ...]:
     """For each combination of factors the counting set to speak for it: of those that are not clearly
-    worse than the best, the one the plan has first.
+    worse than the best, the one the plan has first. Where some surely work, one of these.
     """
     groups: dict[tuple[str, ...], list[Arm]] = {}
     for each in sets:
@@ -163,7 +163,8 @@ def representatives_of(laboratory: Laboratory, sets: tuple[SufficientSet, ...]) 
             groups.setdefault(factors_of(each.changes), []).append(each.changes)
     place = {change: at for at, change in enumerate(laboratory.plan.levels)}
     chosen = []
-    for members in groups.values():
+    for every in groups.values():
+        members = [each for each in every if surely_works(laboratory, each)] or every
         best = laboratory.outcomes(members[0], "confirmation")
         as_good = [
             held
