@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.adapters.scripts import fits
+from whyfit.adapters.keras.own_losses import known_as
 from whyfit.study.replay import replay
 
 pytestmark = pytest.mark.framework
@@ -23,7 +26,7 @@ model = keras.Sequential([
     keras.Input((1,)), keras.layers.Dense(6, activation='tanh'), keras.layers.Dense(OUTPUTS)
 ])
 model.compile(loss=mine, optimizer=keras.optimizers.SGD(0.05))
-model.fit(x, y, epochs=30, batch_size=16, verbose=0)
+model.fit(x, y, epochs=8, batch_size=16, verbose=0)
 """
 
 KNOWN = {
@@ -63,23 +66,47 @@ def script(loss: str, outputs: int) -> str:
     return SCRIPT.replace("LOSS", loss).replace("OUTPUTS", str(outputs))
 
 
+def asked(loss: str, outputs: int) -> tuple[str, float] | None:
+    """What is said of a loss, asked as the fit of such a script asks it."""
+    import keras
+
+    names: dict[str, Any] = {"keras": keras, "ops": keras.ops}
+    exec(loss, names)
+    x = np.linspace(-1, 1, 60).reshape(-1, 1)
+    y = np.concatenate([np.sin(3 * x), x**2], axis=1)[:, :outputs]
+    return known_as(names["mine"], y, flat=False)
+
+
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("loss", KNOWN)
-def test_known_by_what_it_gives(tmp_path: Path, loss: str, outputs: int, capsys):
-    (fit,) = fits(tmp_path, script(loss, outputs))
-    assert fit.unsupported is None
-    assert (fit.recipe.loss, fit.recipe.loss_factor) == KNOWN[loss]
-    assert replay(fit, 0).status == "reproduced"
-    printed = capsys.readouterr().out.count("asked")
-    exec(compile(script(loss, outputs), "plain.py", "exec"), {"__name__": "__main__"})
-    assert capsys.readouterr().out.count("asked") == printed  # that it was asked is not seen
+def test_known_by_what_it_gives(loss: str, outputs: int):
+    assert asked(loss, outputs) == KNOWN[loss]
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_any_other_is_left_alone(tmp_path: Path, name: str):
-    (fit,) = fits(tmp_path, script(UNKNOWN[name], 2))
-    assert fit.unsupported is not None
-    assert fit.unsupported.startswith("loss ")
+def test_any_other_is_left_alone(name: str):
+    assert asked(UNKNOWN[name], 2) is None
+
+
+def test_a_root_is_retrained(tmp_path: Path):
+    (fit,) = fits(tmp_path, script(next(iter(KNOWN)), 2))
+    assert fit.unsupported is None
+    assert (fit.recipe.loss, fit.recipe.loss_factor) == ("rmse", 1.0)
+    assert replay(fit, 0).status == "reproduced"
+
+
+def test_that_it_was_asked_is_not_seen(tmp_path: Path, capsys):
+    loss = next(each for each in KNOWN if "print" in each)
+    code = script(loss, 1)
+    fits(tmp_path, code)
+    printed = capsys.readouterr().out.count("asked")
+    exec(compile(code, "plain.py", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out.count("asked") == printed > 0
+
+
+def test_an_unknown_one_gets_evidence(tmp_path: Path):
+    (fit,) = fits(tmp_path, script(UNKNOWN["uneven"], 2))
+    assert fit.unsupported == "loss <lambda> is not supported"
     assert fit.predictions is not None
 
 
@@ -91,8 +118,8 @@ def test_weighted_samples_beside_one_are_told(tmp_path: Path):
     batches = """class Batches(keras.utils.PyDataset):
     def __len__(self): return 4
     def __getitem__(self, at): return x[at::4], y[at::4], np.ones(15)
-model.fit(Batches(), epochs=30"""
-    code = script(known, 1).replace("model.fit(x, y, epochs=30, batch_size=16", batches)
+model.fit(Batches(), epochs=8"""
+    code = script(known, 1).replace("model.fit(x, y, epochs=8, batch_size=16", batches)
     (fit,) = fits(tmp_path, code)
     assert fit.unsupported == "loss mine beside weights or a data set is not supported"
 

@@ -84,7 +84,7 @@ def _only_computes(function: Any, seen: set[int]) -> bool:
     own = [
         each
         for each in (*cells, *used)
-        if isinstance(each, FunctionType) and not each.__module__.startswith(LIBRARIES)
+        if isinstance(each, FunctionType) and not (each.__module__ or "").startswith(LIBRARIES)
     ]
     return all(_only_computes(each, seen) for each in own)
 
