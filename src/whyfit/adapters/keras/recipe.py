@@ -77,14 +77,14 @@ def recipe_of(
     epochs: int,
     shuffle: bool,
     callbacks: Sequence[Any],
-    targets: keras_training.Targets,
     validated: bool = False,
+    targets: keras_training.Targets = keras_training.NO_TARGETS,
 ) -> tuple[Recipe, str | None]:
     """Everything needed to train the model again, and the reason why that is not possible, if any.
 
     `network` is the model as a graph (`keras_graph.network_of`). With a reason the recipe still gives
-    the shape of the network. `targets` are those of the fit; `validated` says whether there are
-    validation data. Raises Unsupported where the model is not a chain of dense layers.
+    the shape of the network. `validated` says whether there are validation data; `targets`
+    are those of the fit. Raises Unsupported where the model is not a chain of dense layers.
     """
     chain = dense_chain(network)
     reasons = [reason for dense, following in chain for reason in _layer_reasons(dense, following)]

@@ -54,6 +54,9 @@ class Targets:
     known: bool
 
 
+NO_TARGETS = Targets(np.zeros((0, 1)), flat=False, known=False)
+
+
 def loss_of(model: Any, targets: Targets) -> tuple[dict[str, Any], str | None]:
     """The loss as fields of a recipe."""
     import keras
