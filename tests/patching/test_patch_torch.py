@@ -328,6 +328,28 @@ def test_a_scheduler_is_moved_on_once_an_epoch(tmp_path: Path):
     assert "call the step() of the scheduler" in patched.words[0]
 
 
+def descending(loss: str, made: str = "", looked: str = "None") -> str:
+    """A loop that descends a loss; what is `made` before it, and printed before and after it."""
+    return f"""
+        import torch
+        import torch.nn.functional as F
+        from torch import nn
+        from torch.nn.functional import l1_loss
+        x = torch.linspace(-1, 1, 40).reshape(-1, 1)
+        y = x ** 2
+        net = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+        {made}
+        print({looked})
+        opt = torch.optim.SGD(net.parameters(), lr=0.01)
+        for epoch in range(5):
+            loss = {loss}
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        print({looked})
+    """
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -341,24 +363,7 @@ def test_a_scheduler_is_moved_on_once_an_epoch(tmp_path: Path):
     ],
 )
 def test_another_loss(tmp_path: Path, before: str, after: str | None):
-    fit, path = fit_in(
-        tmp_path,
-        f"""
-        import torch
-        import torch.nn.functional as F
-        from torch import nn
-        from torch.nn.functional import l1_loss
-        x = torch.linspace(-1, 1, 40).reshape(-1, 1)
-        y = x ** 2
-        net = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
-        opt = torch.optim.SGD(net.parameters(), lr=0.01)
-        for epoch in range(5):
-            loss = {before}
-            opt.zero_grad()
-            loss.backward()
-            opt.step()
-        """,
-    )
+    fit, path = fit_in(tmp_path, descending(before))
     change = arm(Change("loss", "mse"))
     patched = patch(Path(path).read_text(), path, fit, change)
     if after is None:
@@ -373,34 +378,18 @@ def test_another_loss(tmp_path: Path, before: str, after: str | None):
 
 
 def test_a_loss_that_is_only_printed_is_left_alone(tmp_path: Path):
-    for made, looked in (
-        ("mae, loss_of = nn.L1Loss(), nn.HuberLoss()", "mae(net(x), y)"),
-        ("loss_of = lambda a, b: (a - b).abs().mean()", "nn.functional.l1_loss(net(x), y)"),
-    ):
-        fit, path = fit_in(
-            tmp_path,
-            f"""
-            import torch
-            from torch import nn
-            x = torch.linspace(-1, 1, 40).reshape(-1, 1)
-            y = x ** 2
-            net = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
-            {made}
-            print({looked}.item())
-            opt = torch.optim.SGD(net.parameters(), lr=0.01)
-            for epoch in range(5):
-                opt.zero_grad()
-                loss_of(net(x), y).backward()
-                opt.step()
-            print({looked}.item())
-            """,
-        )
-        source = Path(path).read_text()
-        patched = patch(source, path, fit, arm(Change("loss", "mse")))
-        if patched.source is not None:
-            assert patched.source == source.replace("nn.HuberLoss()", "nn.MSELoss()")
-        else:
-            assert "by hand" in patched.words[0]
+    change = arm(Change("loss", "mse"))
+    made = "mae, huber = nn.L1Loss(), nn.HuberLoss()"
+    fit, path = fit_in(tmp_path, descending("huber(net(x), y)", made, "mae(net(x), y).item()"))
+    source = Path(path).read_text()
+    patched = patch(source, path, fit, change)
+    assert patched.source == source.replace("nn.HuberLoss()", "nn.MSELoss()")
+
+    code = descending("(net(x) - y).abs().mean()", looked="F.l1_loss(net(x), y).item()")
+    fit, path = fit_in(tmp_path, code)
+    patched = patch(Path(path).read_text(), path, fit, change)
+    assert patched.source is None
+    assert "by hand" in patched.words[0]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -104,11 +103,11 @@ def live_units(
 ) -> Float[Array, replicates]:
     """Hidden units of each network that are on for at least one sample; all networks pass at once."""
     live = np.zeros(len(networks))
-    outputs, at = x, 0
-    for (inputs, units, biased), layer in zip(recipe.shapes[:-1], recipe.hidden, strict=True):
-        ends = np.cumsum([at, inputs * units, units * biased, layer.slopes])
-        kernel, bias, slopes = (networks[:, a:b] for a, b in pairwise(ends.tolist()))
-        at = int(ends[-1])
+    outputs = x
+    for (inputs, units, biased), layer, places in zip(
+        recipe.shapes[:-1], recipe.hidden, recipe.places[:-1], strict=True
+    ):
+        kernel, bias, slopes = (networks[:, place] for place in places)
         with np.errstate(over="ignore", invalid="ignore"):
             z = outputs @ kernel.reshape(-1, inputs, units)
             z = z + bias[:, None, :] if biased else z

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -348,19 +349,28 @@ class Recipe:
 
     def network(self, weights: Array) -> Network:
         """The network whose weights lie in one row: for each layer kernel, bias, slopes of prelu."""
-        layers, at = [], 0
-        for (rows, columns, biased), layer in zip(self.shapes, self.layers, strict=True):
-            kernel = weights[at : at + rows * columns].reshape(rows, columns)
-            at += rows * columns
-            bias = weights[at : at + columns] if biased else None
-            at += columns * biased
+        layers = []
+        for (rows, columns, biased), layer, places in zip(
+            self.shapes, self.layers, self.places, strict=True
+        ):
+            kernel, bias, slopes = (weights[place] for place in places)
             activation = layer.activation
             if layer.slopes:
-                slopes = tuple(map(float, weights[at : at + layer.slopes]))
-                activation = replace(activation, constants=slopes)
-                at += layer.slopes
-            layers.append(Layer(kernel, bias, activation))
+                activation = replace(activation, constants=tuple(map(float, slopes)))
+            layers.append(
+                Layer(kernel.reshape(rows, columns), bias if biased else None, activation)
+            )
         return Network(tuple(layers))
+
+    @property
+    def places(self) -> tuple[tuple[slice, slice, slice], ...]:
+        """Where each layer's kernel, bias and slopes lie in a row of weights; empty without one."""
+        found, at = [], 0
+        for (rows, columns, biased), layer in zip(self.shapes, self.layers, strict=True):
+            ends = [at, *np.cumsum([rows * columns, columns * biased, layer.slopes]) + at]
+            found.append(tuple(slice(int(a), int(b)) for a, b in pairwise(ends)))
+            at = int(ends[-1])
+        return tuple(found)
 
 
 def flatten(network: Network) -> Array:

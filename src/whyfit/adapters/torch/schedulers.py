@@ -175,9 +175,8 @@ class SchedulerWatch:
         result = wrapped(*args, **kwargs)
 
         def note() -> None:
-            if (
-                type(instance).__module__ == "torch.optim.lr_scheduler"
-            ):  # not one of the script's own
+            # Not one of the script's own, whose call no patch could write.
+            if type(instance).__module__ == "torch.optim.lr_scheduler":
                 self._places.note(instance, calling_place())
             known = self._known.get(instance.optimizer)
             self._known[instance.optimizer] = (
