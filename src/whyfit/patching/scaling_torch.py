@@ -14,6 +14,7 @@ from whyfit.patching.scaling import Use
 from whyfit.records import fit as fits
 from whyfit.records.finding import Change
 from whyfit.syntax import names
+from whyfit.syntax.arguments import called
 from whyfit.syntax.edits import CannotPlace, argument_of, calls_within
 
 OPTIMIZER_ARGUMENTS = ("params", "lr")
@@ -78,11 +79,7 @@ def _base(value: cst.BaseExpression) -> str | None:
 
 
 def _is_data_set(call: cst.Call) -> bool:
-    match call.func:
-        case cst.Name(value="TensorDataset") | cst.Attribute(attr=cst.Name(value="TensorDataset")):
-            return True
-        case _:
-            return False
+    return called(call) == "TensorDataset"
 
 
 def _assigned_above(source: str, name: str, line: int) -> bool:

@@ -23,6 +23,20 @@ class Place:
     end_line: int = 0
     end_column: int = 0
 
+    @property
+    def start(self) -> tuple[int, int]:
+        """First line and column."""
+        return self.line, self.column
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """Last line and the column after it."""
+        return self.end_line, self.end_column
+
+    def covers(self, other: Place) -> bool:
+        """Whether another place of the same file lies within this one."""
+        return self.start <= other.start and other.end <= self.end
+
 
 @dataclass(frozen=True)
 class Call:

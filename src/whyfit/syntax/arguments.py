@@ -1,6 +1,8 @@
-"""Arguments of a call in a syntax tree: finding one by its name, and taking one out."""
+"""Calls in a syntax tree: their names and arguments, and other calls made of them."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Sequence
 
 import libcst as cst
 from libcst import matchers
@@ -9,6 +11,42 @@ from libcst import matchers
 def given(call: cst.Call, name: str) -> cst.Arg | None:
     """The argument that is given by this name."""
     return next((each for each in call.args if each.keyword and each.keyword.value == name), None)
+
+
+def called(call: cst.Call) -> str:
+    """The last name of what is called: `Linear` of `nn.Linear(1, 4)`; empty where it has none.
+
+    >>> called(cst.parse_expression("nn.Linear(1, 4)")), called(cst.parse_expression("f()()"))
+    ('Linear', '')
+    """
+    match call.func:
+        case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+            return name
+        case _:
+            return ""
+
+
+def kept(call: cst.Call, keywords: Collection[str]) -> list[cst.Arg]:
+    """The arguments that are given by these names."""
+    return [each for each in call.args if each.keyword and each.keyword.value in keywords]
+
+
+def renamed(call: cst.Call, name: str, owner: str, arguments: Sequence[cst.Arg]) -> cst.Call:
+    """Another function of the same module, `owner` where the script has it without one.
+
+    >>> made = renamed(cst.parse_expression("F.l1_loss(p, y)"), "mse_loss", "torch.nn.functional", [])
+    >>> code_of(made), code_of(renamed(cst.parse_expression("L1Loss()"), "MSELoss", "torch.nn", []))
+    ('F.mse_loss()', 'torch.nn.MSELoss()')
+    """
+    function = call.func
+    if isinstance(function, cst.Attribute):
+        function = function.with_changes(attr=cst.Name(name))
+    else:
+        function = cst.parse_expression(f"{owner}.{name}")
+    given_now = list(arguments)
+    if given_now:
+        given_now[-1] = given_now[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    return call.with_changes(func=function, args=given_now)
 
 
 def is_none(argument: cst.Arg | None) -> bool:

@@ -35,7 +35,7 @@ def counted_loop(source: str, inside: Place, epochs: int) -> tuple[Place, tuple[
         place
         for call, place in calls_within(source, _is_range, 1, inside.line)
         if module.code_for_node(call) == code
-        and any(_covers(span, place) for _loop, span in _loops(source, inside))
+        and any(span.covers(place) for _loop, span in _loops(source, inside))
     ]
     return (matches[0], positions) if len(matches) == 1 else None
 
@@ -150,7 +150,7 @@ def step_in_loop(source: str, created: Place, inside: Place) -> Moved | None:
     loop, span = loops[-1]
     if (
         len(steps) != 1
-        or not _covers(span, steps[0][1])
+        or not span.covers(steps[0][1])
         or not in_one_function(source, created, inside)
     ):
         return None
@@ -174,7 +174,7 @@ def in_one_function(source: str, one: Place, two: Place) -> bool:
     """Whether two places stand in the same function, or both in none."""
     finder = _Functions(0)
     MetadataWrapper(cst.parse_module(source)).visit(finder)
-    around = [[span for span in finder.spans if _covers(span, each)] for each in (one, two)]
+    around = [[span for span in finder.spans if span.covers(each)] for each in (one, two)]
     return around[0] == around[1]
 
 
@@ -209,10 +209,6 @@ def _loops(source: str, inside: Place) -> list[tuple[cst.For, Place]]:
     return finder.found
 
 
-def _covers(outer: Place, inner: Place) -> bool:
-    return outer.line <= inner.line and inner.end_line <= outer.end_line
-
-
 class _Loops(cst.CSTVisitor):
     METADATA_DEPENDENCIES = (PositionProvider,)
 
@@ -225,7 +221,7 @@ class _Loops(cst.CSTVisitor):
         position: Any = self.get_metadata(PositionProvider, node)
         start, end = position.start, position.end
         span = Place("", start.line, start.column, end.line, end.column)
-        if _covers(span, self._inside):
+        if span.covers(self._inside):
             self.found.append((node, span))
 
 

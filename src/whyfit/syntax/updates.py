@@ -54,23 +54,15 @@ def updates_after(source: str, backward: Place) -> list[Update] | None:
     finder = _Gradients(module, backward)
     MetadataWrapper(module, unsafe_skip_copy=True).visit(finder)
     first, last = finder.scope
-    found = [each for each in finder.updates if first <= _start(each.place) <= last]
-    found = [each for each in found if _start(each.place) >= _end(backward)]
+    found = [each for each in finder.updates if first <= each.place.start <= last]
+    found = [each for each in found if each.place.start >= backward.end]
     starts: dict[str, tuple[int, int]] = {}
     for each in found:
-        starts.setdefault(each.tensor, _start(each.place))
+        starts.setdefault(each.tensor, each.place.start)
     for tensor, at in finder.reads:
-        if tensor in starts and not _end(backward) <= at < starts[tensor]:
+        if tensor in starts and not backward.end <= at < starts[tensor]:
             return None
     return found
-
-
-def _start(place: Place) -> tuple[int, int]:
-    return place.line, place.column
-
-
-def _end(place: Place) -> tuple[int, int]:
-    return place.end_line, place.end_column
 
 
 class _Factors(cst.CSTVisitor):
@@ -116,9 +108,9 @@ class _Gradients(cst.CSTVisitor):
 
     def _narrow(self, node: cst.CSTNode) -> bool:
         place = self._place(node)
-        around = _start(place) <= _start(self._inside) and _end(self._inside) <= _end(place)
+        around = place.covers(self._inside)
         if around:
-            self.scope = (_start(place), _end(place))
+            self.scope = (place.start, place.end)
         return around
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
@@ -160,7 +152,7 @@ class _Gradients(cst.CSTVisitor):
         looped = any(root in targets for targets in self._bound)
         self.updates.append(Update(self._place(node), tensor, looped))
         for other in {each for value in values for each in self._of(value)} - {tensor}:
-            self.reads.append((other, _start(self._place(node))))
+            self.reads.append((other, self._place(node).start))
         return False
 
     def _of(self, value: cst.BaseExpression) -> list[str]:
@@ -171,7 +163,7 @@ class _Gradients(cst.CSTVisitor):
 
     def visit_Attribute(self, node: cst.Attribute) -> None:
         if node.attr.value == "grad":
-            self.reads.append((self._module.code_for_node(node.value), _start(self._place(node))))
+            self.reads.append((self._module.code_for_node(node.value), self._place(node).start))
 
 
 class _Read(cst.CSTVisitor):
