@@ -442,28 +442,91 @@ def test_penalties_written_by_hand(tmp_path: Path, code: str):
     assert replay(replace(fit, recipe=free), 0).status == "differs"
 
 
-WEIGHTED = {
-    "by hand": "(weight * (model(x) - y) ** 2).mean()",
-    "on the right": "((model(x) - y).abs() * weight).mean()",
-    "a loss for each sample": "(nn.MSELoss(reduction='none')(model(x), y) * weight).mean()",
-    "divided": "(F.mse_loss(model(x), y, reduction='none') * weight).sum() / weight.sum()",
-    "an argument": "F.mse_loss(model(x), y, weight=weight)",
-    "inside the square": "((weight.sqrt() * (model(x) - y)) ** 2).mean()",
+EACH = "F.mse_loss(model(x), y, reduction='none')"
+WEIGHTED = {  # the loss, and what each sample's is multiplied with
+    "by hand": ("(weight * (model(x) - y) ** 2).mean()", lambda w: w),
+    "on the right": ("((model(x) - y).abs() * weight).mean()", lambda w: w),
+    "a module": ("(nn.MSELoss(reduction='none')(model(x), y) * weight).mean()", lambda w: w),
+    "divided by their sum": (f"({EACH} * weight).sum() / weight.sum()", lambda w: w),
+    "an argument": ("F.mse_loss(model(x), y, weight=weight)", lambda w: w),
+    "divided by": (f"({EACH} / weight).mean()", lambda w: 1 / w),
+    "a row": (f"2 * (weight[:, 0] * {EACH}.sum(dim=1)).sum() / N", lambda w: w),
+    "inside the square": ("((weight * (model(x) - y)) ** 2).mean()", lambda w: w**2),
+    "inside the absolute value": ("(weight * (model(x) - y)).abs().mean()", lambda w: w),
 }
+GIVEN = "weight = 0.1 + (x + 1) ** 2\n"
 
 
 @pytest.mark.parametrize("name", WEIGHTED)
-def test_sample_weights_are_told(tmp_path: Path, name: str):
-    code = FULL.replace("F.mse_loss(model(x), y)", WEIGHTED[name])
-    captured, _program = run(tmp_path, HEAD + "weight = 0.1 + torch.rand(N, 1)\n" + NET + code)
-    reason = "sample weights in the loss are not supported"
-    if name == "inside the square":  # the differences themselves are nowhere
-        assert captured.fits == ()
-        assert reason in captured.problems[0]
-        return
-    (fit,) = captured.fits
-    assert fit.unsupported == reason
-    assert fit.predictions is not None
+def test_sample_weights_are_captured(tmp_path: Path, name: str):
+    loss, weighed = WEIGHTED[name]
+    code = FULL.replace("F.mse_loss(model(x), y)", loss)
+    (fit,) = fits(tmp_path, HEAD + GIVEN + NET + code)
+    assert fit.unsupported is None
+    assert fit.sample_weight == pytest.approx(weighed(0.1 + (fit.x[:, 0] + 1) ** 2), rel=1e-5)
+    assert fit.recipe.divide_by_weights == (name in ("divided by their sum", "an argument"))
+    assert replay(fit, 0).status == "reproduced"
+    assert replay(replace(fit, sample_weight=None), 0).status == "differs"
+
+
+@pytest.mark.parametrize("shared", ["mean()", "sum() / w.sum()"])
+def test_sample_weights_of_a_loader(tmp_path: Path, shared: str):
+    code = f"""
+for epoch in range(6):
+    for a, b, w in DataLoader(TensorDataset(x, y, weight), batch_size=32, shuffle=True):
+        loss = (w * (model(a) - b) ** 2).{shared}; {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + GIVEN + NET + code)
+    assert fit.unsupported is None
+    assert batch(fit) == (32, 6, True, False)
+    assert fit.recipe.divide_by_weights == (shared != "mean()")
+    assert len(np.unique(fit.x)) == 100
+    assert fit.sample_weight == pytest.approx(0.1 + (fit.x[:, 0] + 1) ** 2, rel=1e-5)
+
+
+NOT_WEIGHTED = {
+    "spread": ("(weight[:, 0] * (model(x) - y) ** 2).mean()", "weights of shape (100,) for losses"),
+    "of a mean": (
+        "(weight * F.mse_loss(model(x), y)).mean()",
+        "weights of shape (100, 1) for losses",
+    ),
+    "of one column": (
+        "(weight[:2, 0] * (m(x) - z) ** 2).mean()",
+        "weights of shape (2,) for losses",
+    ),
+    "a root": (f"(weight * {EACH}).mean().sqrt()", "sample weights under a root"),
+    "two": (f"(weight * (weight * {EACH})).mean()", "a loss with several sample weights"),
+    "two, one inside": (
+        "(weight * (weight * (model(x) - y)) ** 2).mean()",
+        "several sample weights",
+    ),
+    "negative": (f"((weight - 0.5) * {EACH}).mean()", "negative sample weights"),
+    "by the error": (f"({EACH}.detach().sqrt() * {EACH}).mean()", "sample weights that change"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_WEIGHTED)
+def test_weights_that_are_not_one_number_a_sample_are_told(tmp_path: Path, name: str):
+    loss, reason = NOT_WEIGHTED[name]
+    two = (
+        "m = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 2)); z = torch.cat([y, y], 1)\n"
+    )
+    other = "opt = torch.optim.SGD(m.parameters(), lr=0.1)\n" if "m(x)" in loss else ""
+    code = FULL.replace("F.mse_loss(model(x), y)", loss)
+    (fit,) = fits(tmp_path, HEAD + GIVEN + NET + two + other + code)
+    assert reason in fit.unsupported
+    assert len(fit.x) == 100
+    assert (fit.sample_weight is None) == (name != "a root")
+
+
+@pytest.mark.parametrize(
+    ("loss", "factor"), [("(3 * ({})) ** 2", 9.0), ("(({}) / 0.4).abs()", 2.5)]
+)
+def test_differences_in_other_units_are_a_factor(tmp_path: Path, loss: str, factor: float):
+    code = f"({loss.format('model(x) - y')}).mean()"
+    (fit,) = fits(tmp_path, HEAD + NET + FULL.replace("F.mse_loss(model(x), y)", code))
+    assert fit.recipe.loss_factor == pytest.approx(factor, rel=1e-6)
+    assert replay(fit, 0).status == "reproduced"
 
 
 CHANGING = {

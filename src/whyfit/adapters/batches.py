@@ -42,10 +42,11 @@ class Batches:
     """Takes batches one by one until it knows the pass; after that only checks some.
 
     With `targets_exact` off (targets computed back from differences, with rounding) rows are told apart
-    by their inputs alone.
+    by their inputs alone, and by the last column of the targets where that is `weighted`.
     """
 
     targets_exact: bool = True
+    weighted: bool = False
     pass_length: int | None = None
     reason: str | None = None
     _x: list[Array] = field(default_factory=list)
@@ -110,8 +111,8 @@ class Batches:
         return None
 
     def _hashed(self, x: Array, y: Array) -> Array:
-        table = np.concatenate([x, y], axis=1) if self.targets_exact else x
-        return row_numbers(table)
+        exact = y if self.targets_exact else y[:, y.shape[1] - self.weighted :]
+        return row_numbers(np.concatenate([x, exact], axis=1))
 
     def _look_for_pass(self) -> None:
         steps = len(self._rows)

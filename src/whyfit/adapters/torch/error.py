@@ -25,8 +25,15 @@ from whyfit.adapters.torch.penalties import Penalties, alike, penalties_of, toge
 from whyfit.errors import Unsupported
 from whyfit.records.network import Array
 
-SAMPLE_WEIGHTS = "sample weights in the loss are not supported"
-SCALED_ERROR = "a loss that multiplies the differences is not supported"
+REDUCTIONS = {
+    "MeanBackward0": "mean",
+    "MeanBackward1": "mean",
+    "SumBackward0": "sum",
+    "SumBackward1": "sum",
+}
+WEIGHTED_ROOT = "sample weights under a root are not supported"
+SCALED_BY_ZERO = "a loss that multiplies differences by 0 is not supported"
+SEVERAL_WEIGHTS = "a loss with several sample weights is not supported"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +43,8 @@ class Error:
     `target` is the target as it went in, or None; then `difference` holds output minus target.
     `output_shape` and `target_shape` are those before any broadcasting; () where unknown. `summed` is
     the factor of the plain sum where a sum was divided by a number, which `factor` takes for a mean.
-    `penalties` is what the loss adds of weights and biases.
+    `penalties` is what the loss adds of weights and biases. `weight` is what the losses of the samples
+    are multiplied with, one number each; `by_weights` says that their sum is divided by the weights'.
     """
 
     loss: str
@@ -50,6 +58,8 @@ class Error:
     summed: float | None = None
     reason: str | None = None
     penalties: Penalties = field(default_factory=dict)
+    weight: Array | None = None
+    by_weights: bool = False
 
 
 def read_error(node: Any) -> tuple[Error, Any]:
@@ -57,20 +67,25 @@ def read_error(node: Any) -> tuple[Error, Any]:
 
     Raises Unsupported where it compares in no known way.
     """
-    factor, reduction, reason, divided = 1.0, "mean", None, False
+    factor, reduction, reason = 1.0, "mean", None
+    divided: float | None = None  # the product of the numbers that the loss is divided by
     of_root: float | None = None  # what the root is multiplied with, where there is one
     penalties: Penalties = {}
     root: Any = None
+    weighing: tuple[Any, Array] | None = None
     while True:
         dividing = name_of(node) == "DivBackward0"
         match name_of(node):
             case "MulBackward0" | "DivBackward0" if (known := constant_of(node)) is not None:
-                constant, node = known
+                constant, below = known
                 if constant.numel() == 1:
-                    divided = divided or dividing
+                    divided = (divided or 1.0) * float(constant) if dividing else divided
                     factor = factor / float(constant) if dividing else factor * float(constant)
+                elif weighing is not None:
+                    reason = SEVERAL_WEIGHTS
                 else:
-                    reason = SAMPLE_WEIGHTS
+                    weighing = node, to_numpy(1.0 / constant if dividing else constant)
+                node = below
             case "AddBackward0":
                 terms = [child for child in children(node) if child is not None]
                 plain = float(node._saved_alpha) == 1.0
@@ -79,32 +94,60 @@ def read_error(node: Any) -> tuple[Error, Any]:
                     reason = "a loss of several terms is not supported"
                 else:
                     penalties = together(penalties, added)
-            case "MeanBackward0" | "SumBackward0":
-                reduction = "mean" if name_of(node) == "MeanBackward0" else "sum"
+            case name if name in REDUCTIONS and math.prod(_shape_of(node)) == 1:
+                reduction = REDUCTIONS[name]
+                node = children(node)[0]
+            case name if name in REDUCTIONS:  # over the columns, say, before another reduction
+                if REDUCTIONS[name] != reduction:
+                    count = math.prod(node._saved_self_sym_sizes) / math.prod(_shape_of(node))
+                    factor *= count if reduction == "mean" else 1.0 / count
                 node = children(node)[0]
             case "SqrtBackward0" | "PowBackward0" if _is_root(node):
                 if of_root is not None or not _of_one_number(node):
                     reason = "a root of single errors is not supported"
-                of_root, factor, divided, root = factor, 1.0, False, node
+                of_root, factor, divided, root = factor, 1.0, None, node
                 node = children(node)[0]
             case "LinalgVectorNormBackward0" if is_norm_of_all(node, 2.0):
                 if of_root is not None:
                     reason = "the root of a norm is not supported"
-                of_root, factor, divided, reduction = factor, 1.0, False, "sum"
+                of_root, factor, divided, reduction = factor, 1.0, None, "sum"
                 break
             case _ if name_of(node) in RESHAPES:
                 node = children(node)[0]
             case _:
                 break
     error, output = _elementwise(node, reduction)
-    if divided and error.reduction == "sum":
+    if weighing is not None and reason is None:
+        shape = tuple((error.difference if error.target is None else error.target).shape)
+        reason = _why_not_weights(*weighing, shape)
+        reason = SEVERAL_WEIGHTS if error.weight is not None else reason
+        error = _replaced(error, weight=None if reason else weighing[1].ravel())
+    if error.weight is not None and of_root is not None:
+        reason = reason or WEIGHTED_ROOT
+    if divided is not None and error.reduction == "sum":
         # A sum divided by a count is a mean, times what the count leaves over.
-        error = _replaced(error, reduction="mean", summed=error.factor * factor)
-        factor *= _count(error)
+        error, count = _as_mean(error, divided, factor)
+        factor *= count
     error = _replaced(error, factor=error.factor * factor, reason=reason, penalties=penalties)
     if root is not None and not reason and error.loss == "mse" and _adds_to_mean(root, node, error):
         error = _replaced(error, reason="a number that is added under a root is not supported")
     return (error if of_root is None else _root(error, of_root)), output
+
+
+def _shape_of(node: Any) -> tuple[int, ...]:
+    """The shape of what an operation gave."""
+    return tuple(node._input_metadata[0].shape)
+
+
+def _why_not_weights(node: Any, weights: Array, compared: tuple[int, ...]) -> str | None:
+    """Why what a product multiplies losses with, where so many are `compared`, is not one number a
+    sample, or None.
+    """
+    weighed = _shape_of(next(child for child in children(node) if child is not None)) or (1,)
+    samples = compared[0] if compared else 1
+    if weights.ndim == len(weighed) and weights.shape[0] == weighed[0] == samples == weights.size:
+        return None
+    return f"weights of shape {weights.shape} for losses of shape {weighed} are not supported"
 
 
 def _without_penalty(terms: list[Any], factor: float) -> tuple[Any, Penalties | None]:
@@ -139,6 +182,8 @@ def common(first: Error, other: Error) -> Error | None:
         return None
     if not alike(first.penalties, other.penalties):
         return None
+    if (first.weight is None) != (other.weight is None) or first.by_weights != other.by_weights:
+        return None
     if first.reduction == other.reduction and _close(first.factor, other.factor):
         return first
     if first.summed and other.summed and _close(first.summed, other.summed):
@@ -161,17 +206,29 @@ def loss_between(error: Error, outputs: Array, targets: Array) -> float:
     return error.factor * (math.sqrt(found) if error.loss == "rmse" else found)
 
 
+CLOSE = 1e-6
+"""Relative difference of two factors that rounding in float32 leaves."""
+
+SUMS_CLOSE = 1e-5
+"""Relative difference of two sums of some thousand numbers, one of them in float32."""
+
+
 def _close(one: float, two: float) -> bool:
-    return math.isclose(one, two, rel_tol=1e-6)
+    return math.isclose(one, two, rel_tol=CLOSE)
 
 
 def _replaced(error: Error, **fields: Any) -> Error:
     return Error(**{**error.__dict__, **fields})
 
 
-def _count(error: Error) -> int:
+def _as_mean(error: Error, divided: float, factor: float) -> tuple[Error, float]:
+    """A sum that is divided by a number as a mean, and what `factor` is to be multiplied with."""
     data = error.difference if error.target is None else error.target
-    return int(data.numel())
+    if error.weight is not None and math.isclose(divided, error.weight.sum(), rel_tol=SUMS_CLOSE):
+        columns = data.numel() / len(error.weight)
+        return _replaced(error, reduction="mean", by_weights=True), divided * columns
+    summed = error.factor * factor
+    return _replaced(error, reduction="mean", summed=summed), float(data.numel())
 
 
 ADDED = 1e-3
@@ -218,9 +275,20 @@ def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
             loss, difference = "mse", node._saved_self
         case _:
             raise Unsupported(f"a loss with {name_of(node).split('Backward')[0]} is not supported")
-    inner = children(node)[0]
+    inner, factor, weight = children(node)[0], 1.0, None
     if name_of(inner) in ("MulBackward0", "DivBackward0") and (known := constant_of(inner)):
-        raise Unsupported(SAMPLE_WEIGHTS if known[0].numel() > 1 else SCALED_ERROR)
+        scale, below = known
+        scale = 1.0 / scale if name_of(inner) == "DivBackward0" else scale
+        if not bool((scale != 0.0).all()):
+            raise Unsupported(SCALED_BY_ZERO)
+        outside = to_numpy(scale) ** 2 if loss == "mse" else np.abs(to_numpy(scale))
+        if scale.numel() == 1:
+            factor = float(outside)
+        elif reason := _why_not_weights(inner, outside, tuple(difference.shape)):
+            raise Unsupported(reason)
+        else:
+            weight = outside.ravel()
+        difference, inner = difference / scale, below
     if name_of(inner) != "SubBackward0":
         raise Unsupported("a loss that is no difference of outputs and targets is not supported")
     left, right = children(inner)
@@ -228,7 +296,8 @@ def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
         raise Unsupported("a loss without a fixed target is not supported")
     if left is None:  # target minus output
         difference = -difference
-    return Error(loss, outer, difference=difference.detach()), left or right
+    difference = difference.detach()
+    return Error(loss, outer, factor, difference=difference, weight=weight), left or right
 
 
 def _fused(node: Any, name: str, outer: str) -> tuple[Error, Any]:

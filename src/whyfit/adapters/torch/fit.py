@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from whyfit.adapters._adapter import Session
 from whyfit.adapters.batches import DataSet
 from whyfit.adapters.scalers import with_scalers
 from whyfit.adapters.torch.recorder import TorchRecorder
+from whyfit.adapters.weights import why_not_weighted, without_weights
 from whyfit.records.fit import Call, Fit, Place, WeightHistory
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
@@ -25,6 +27,10 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
     data = recorder.data()
     if data is None:
         return None, recorder.problem or recorder.reason or "its data could not be read"
+    y, weight = without_weights(data.y, weighted=recorder.weighted)
+    data = replace(data, y=y)
+    if unusable := why_not_weighted(weight):
+        recorder.give_up(unusable)
     recipe = recorder.recipe(data)
     last, epochs = recorder.end(data)
     start = end = predictions = None
@@ -63,6 +69,7 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
         seeds_weights=any(call.function == "torch.manual_seed" for call in session.seeds),
         gradients_cleared=recorder.cleared,
         held_out=recorder.held_out,
+        sample_weight=None if unusable else weight,
         summary=_summary(recorder),
         environment={"torch": str(torch.__version__)},
     ), None

@@ -15,6 +15,7 @@ from typing import Any
 
 from whyfit.adapters.torch.chain import ChainLayer, children, peeled, read_chain, to_numpy
 from whyfit.adapters.torch.error import Error, read_error, targets_of, with_shapes
+from whyfit.adapters.weights import with_weights
 from whyfit.errors import Unsupported
 from whyfit.records.network import Array, Layer, Network
 
@@ -106,7 +107,8 @@ def _loss_module(node: Any, modules: dict[Any, Any]) -> Any:
 def _batch(
     error: Error | None, inputs: Any, outputs: Callable[[], Array] | None
 ) -> tuple[Array, Array] | None:
-    """Inputs and targets of one step, two-dimensional, or None where they are unknown.
+    """Inputs and targets (and weights, see `with_weights`) of one step, two-dimensional, or None where
+    they are unknown.
 
     `outputs` computes the outputs, which are needed where only differences from the targets are saved.
     """
@@ -117,7 +119,7 @@ def _batch(
         return None
     x = x.reshape(len(x), -1)
     y = targets_of(error, len(x), outputs)
-    return None if y is None or len(x) != len(y) else (x, y)
+    return None if y is None or len(x) != len(y) else (x, with_weights(y, error.weight))
 
 
 def network_of(layers: tuple[ChainLayer, ...]) -> Network:

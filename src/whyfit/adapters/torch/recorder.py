@@ -22,6 +22,7 @@ from whyfit.adapters.torch.loaders import loader_arrays, number_of_batches, same
 from whyfit.adapters.torch.recipe import RateChange
 from whyfit.adapters.torch.schedulers import Watched
 from whyfit.adapters.torch.stops import stopped_by_itself
+from whyfit.adapters.weights import without_weights
 from whyfit.records.fit import HeldOut, Place
 from whyfit.records.network import Array
 from whyfit.records.recipe import Optimizer, Recipe
@@ -91,6 +92,7 @@ class TorchRecorder:
     _count: int = 0
     _began_cleared: bool | None = None
     _misses_all: bool = False
+    _unweighted: Batches | None = None
 
     # ---- before and after a step ----
 
@@ -103,6 +105,11 @@ class TorchRecorder:
     def knows_modules(self) -> bool:
         """Whether modules need not be watched any more: a chain of layers is read without them."""
         return self.steps > 0 and (self.steady or self.first is None or len(self.first.layers) > 0)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether samples are weighted; the targets of `data` then have the weights as a last column."""
+        return self.batches is not None and self.batches.weighted
 
     def before_first(self, trained: bool) -> None:
         """Copy the start weights, before the first step changes them.
@@ -231,7 +238,9 @@ class TorchRecorder:
             return
         if not self.batches.settled:
             begins = self.steps == 0
-            self.batches.add(*batch, new_pass=self._new_pass(seen.loaders, begins=begins))
+            new_pass = self._new_pass(seen.loaders, begins=begins)
+            self.batches.add(*batch, new_pass=new_pass)
+            self._compare_weights(*batch, new_pass=new_pass)
             if begins:
                 self._choose_loader(seen.loaders, len(batch[0]))
                 self._note_sources(graph, *batch)
@@ -239,6 +248,17 @@ class TorchRecorder:
             self.batches.check(self.steps, *batch)
         if self.batches.reason is not None:
             self.give_up(self._left_out() or self.batches.reason)
+
+    def _compare_weights(self, x: Array, y: Array, *, new_pass: bool) -> None:
+        """Without their weights the batches become passes no sooner, unless the weights change."""
+        if self.batches is None or not self.batches.weighted:
+            return
+        self._unweighted = self._unweighted or Batches(targets_exact=self.batches.targets_exact)
+        self._unweighted.add(x, without_weights(y, weighted=True)[0], new_pass=new_pass)
+        passes = self._unweighted.settled and self._unweighted.reason is None
+        if passes and (not self.batches.settled or self.batches.reason is not None):
+            self.give_up("sample weights that change while training goes on are not supported")
+            self.batches = self._unweighted
 
     def _left_out(self) -> str | None:
         """That a pass over the loader has more batches than steps, where that is surely so."""
@@ -277,7 +297,7 @@ class TorchRecorder:
             self.problem = graph.reason
             return
         exact = graph.error.target is not None
-        self.batches = Batches(targets_exact=exact)
+        self.batches = Batches(targets_exact=exact, weighted=graph.error.weight is not None)
         if graph.layers:
             mine = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
             parameters = [p for each in graph.layers for p in (each.weight, each.bias)]
@@ -397,6 +417,7 @@ class TorchRecorder:
             loss_constant=error.constant,
             loss_factor=error.factor,
             reduction="sum" if error.reduction == "sum" else "mean",
+            divide_by_weights=error.by_weights,
             drop_last=data.drop_last,
             schedule=schedule,
             clears_gradients=self.cleared is not False,
@@ -418,6 +439,11 @@ class TorchRecorder:
             return schedule, "a plateau scheduler that goes by samples or a measure not known"
         if self.error is not None and self.error.reduction == "sum":
             return schedule, "a plateau scheduler that goes by a sum over held-out samples"
+        if self.weighted:
+            return (
+                schedule,
+                "a plateau scheduler that goes by held-out samples beside sample weights",
+            )
         return replace(schedule, monitor="held_out_loss"), None
 
     def end(self, data: DataSet) -> tuple[Array | None, int]:
