@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from tests.adapters.scripts import fits, run
+from whyfit.adapters.given import Given
+from whyfit.adapters.trained import fit_of_trained
 from whyfit.fast import EngineSubstitute
 from whyfit.patching.patch import patch
 from whyfit.records.finding import Change
+from whyfit.study.replay import replay
 
 pytestmark = pytest.mark.framework
 
@@ -117,6 +120,42 @@ def test_held_out_inputs_and_those_asked_for_are_scaled_too(tmp_path: Path):
     assert fit.asked == pytest.approx(fit.x)
 
 
+FED = {
+    "train_on_batch": "for _ in range(4):\n    for at in range(0, 60, 15): "
+    "model.train_on_batch(x[at:at + 15], y[at:at + 15])",
+    "a data set": "import torch\n"
+    "data = torch.utils.data.TensorDataset(*map(torch.from_numpy, (x, y)))\n"
+    "model.fit(torch.utils.data.DataLoader(data, batch_size=15), epochs=4, verbose=0, shuffle=False)",
+}
+
+
+@pytest.mark.parametrize("name", FED)
+def test_batches_are_scaled_too(tmp_path: Path, capsys, name: str):
+    fed = TRAIN.replace("model.fit(x, y, epochs=4, batch_size=16, verbose=0)", FED[name])
+    (fit,) = fits(tmp_path, HEAD + LAYERS["adapted"][0] + fed)
+    predicted, seen = numbers(capsys)
+    assert fit.unsupported is None
+    assert (fit.recipe.batch_size, fit.recipe.epochs) == (15, 4)
+    assert fit.x.ravel() == pytest.approx(seen, rel=1e-6, abs=1e-6)
+    assert fit.in_input_units(fit.x).ravel() == pytest.approx(np.linspace(0, 40, 60), abs=1e-5)
+    assert fit.end(fit.x).ravel() == pytest.approx(predicted, abs=1e-5)
+    assert replay(fit, 0).status == "reproduced"
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_trained_model_is_read_behind_its_scaling(name: str):
+    made, kind = LAYERS[name]
+    program: dict = {"__name__": "plain"}
+    exec(HEAD + made + TRAIN, program)
+    trained = fit_of_trained(program["model"], Given(program["x"], program["y"])).fit
+    assert trained.unsupported is None
+    assert trained.input_scaler.kind == kind
+    assert trained.recipe.epochs == 4
+    assert trained.x.ravel() == pytest.approx(np.ravel(program["scaling"](program["x"])), abs=1e-6)
+    predicted = program["model"].predict(program["x"], verbose=0)
+    assert trained.predictions == pytest.approx(predicted, abs=1e-5)
+
+
 def test_watching_changes_nothing(tmp_path: Path):
     source = HEAD + LAYERS["adapted"][0] + TRAIN
     (fit,) = fits(tmp_path, source)
@@ -150,12 +189,6 @@ def test_another_scaling_is_told_in_words(tmp_path: Path, name: str, words: str)
     ("made", "train", "reason"),
     [
         ("scaling = Normalization(mean=0.0, variance=4.0, invert=True)\n", TRAIN, "invert=True"),
-        (
-            LAYERS["adapted"][0],
-            TRAIN.replace("model.fit(x, y, epochs=4, batch_size=16, verbose=0)", "")
-            + "for _ in range(3): model.train_on_batch(x, y)\n",
-            "Normalization is not supported",
-        ),
         (
             "scaling = Rescaling(0.1)\n",
             TRAIN.replace(

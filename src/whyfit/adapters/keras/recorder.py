@@ -130,8 +130,10 @@ class KerasRecorder:
             self.data = Taken(reason=self.reason)
             return
         found, data = feed.result()
-        self.data = replace(data, validation=self.data.validation)
         self.given |= {"x": data.x, "y": data.y}
+        if self.scaler is not None:
+            data = replace(data, x=keras_graph.scaled(self.scaler, data.x))
+        self.data = replace(data, validation=self.data.validation)
         self.reason = self.reason or data.reason
         passes = feed.steps // found.steps
         if self.tap is not None and self.complete and passes != self.epochs_done:
@@ -162,8 +164,6 @@ class KerasRecorder:
         if network is not None:
             return network, None
         inputs = self.data.x.shape[1]
-        if self.feed is not None:  # whose batches are seen before they are scaled
-            return keras_graph.network_of(self.model, inputs), None
         return keras_graph.behind_scaling(self.model, inputs, keras_recipe.CHAINED)
 
     def _targets(self) -> Targets:

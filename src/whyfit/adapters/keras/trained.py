@@ -7,7 +7,7 @@ keras/src/callbacks/history.py (`epoch`, `params`).
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.training import Targets
 from whyfit.adapters.places import calling_place
 from whyfit.errors import Unsupported, UsageError
-from whyfit.records.fit import Fit, Place
+from whyfit.records.fit import Fit, Place, Scaler
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -48,11 +48,13 @@ def fit_of(model: Any, given: Given) -> TrainedFit:
         model.build((None, x.shape[1]))
     known = Known(unchecked=[NOT_WATCHED])
     logs = given.logs
-    recipe, reason = _recipe(model, x, y, given, known)
+    read = _read(model, x, y, given, known)
+    recipe, scaler = read.recipe, read.scaler
     end = predictions = None
+    if scaler is not None:
+        x = keras_graph.scaled(scaler, x)
     if recipe is not None:
-        network = keras_graph.network_of(model, x.shape[1])
-        end = recipe.network(keras_recipe.flat(network.get_weights()))
+        end = recipe.network(keras_recipe.flat(read.network.get_weights()))
         predictions = end(x)
     else:
         predictions = _predicted(model, given.x, y)
@@ -64,13 +66,14 @@ def fit_of(model: Any, given: Given) -> TrainedFit:
         x_shape=np.shape(given.x),
         y_shape=np.shape(given.y),
         recipe=recipe,
-        unsupported=reason or known.reason,
+        unsupported=read.reason or known.reason,
         start=None,
         end=end,
         predictions=predictions,
         weight_history=None,
         history=logs,
         epochs_done=recipe.epochs if recipe else len(logs.get("loss", ())),
+        input_scaler=scaler,
         summary=", ".join(type(layer).__name__ for layer in model.layers),
         environment={
             "keras": str(keras.__version__),
@@ -80,11 +83,20 @@ def fit_of(model: Any, given: Given) -> TrainedFit:
     return TrainedFit(fit, known.note)
 
 
-def _recipe(
-    model: Any, x: Array, y: Array, given: Given, known: Known
-) -> tuple[Recipe | None, str | None]:
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What the model tells: its network behind what scales x, its recipe or why there is none."""
+
+    network: Any = None
+    scaler: Scaler | None = None
+    recipe: Recipe | None = None
+    reason: str | None = None
+
+
+def _read(model: Any, x: Array, y: Array, given: Given, known: Known) -> _Read:
+    network, scaler = None, None
     try:
-        network = keras_graph.network_of(model, x.shape[1])
+        network, scaler = keras_graph.behind_scaling(model, x.shape[1], keras_recipe.CHAINED)
         keras_recipe.dense_chain(network)
         compiled = _compiled(model, given, known)
         batch_size, epochs = _lengths(model, len(x), given, known)
@@ -98,7 +110,7 @@ def _recipe(
             targets=Targets(y, flat=False, known=len(y) > 1),
         )
     except Unsupported as unsupported:
-        return None, str(unsupported)
+        return _Read(network, scaler, reason=str(unsupported))
     for name, columns, wanted in (
         ("x", x.shape[1], recipe.inputs),
         ("y", y.shape[1], recipe.layers[-1].units),
@@ -112,7 +124,7 @@ def _recipe(
         if len(rates) > 1:
             reason = reason or "a learning rate that changed during training is not supported"
     known.assume("shuffling, the default of fit")
-    return recipe, reason
+    return _Read(network, scaler, recipe, reason)
 
 
 def _compiled(model: Any, given: Given, known: Known) -> Any:

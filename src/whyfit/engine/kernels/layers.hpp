@@ -96,12 +96,12 @@ struct Weights {
   bool goes_on() const { return !cancelled->load(std::memory_order_relaxed); }
 };
 
-// Which terms of its sums a tile adds: the first part begins at zero or the bias, the others at what has been
-// stored, and the last applies the activation.
-struct Part {
+// Which terms of its sums a tile adds: the first begin at zero or the bias, others at what has been
+// stored, and after the last the activation is applied.
+struct Terms {
   int from, steps;
   bool first, last;
-  Part(int at, int all)
+  Terms(int at, int all)
       : from(at), steps(all - at < kAlong ? all - at : kAlong), first(at == 0), last(at + steps == all) {}
 };
 
@@ -120,17 +120,17 @@ template <class Real, class Work>
 // ---- forward: out[s][u] = f(sum_i in[s][i] W[i][u] + b[u]) ----
 
 template <class Real, class F, int S, int U, class Rows>
-inline void forward_tile(const F& f, const Rows& rows, const Weights<Real>& layer, const Part& part, int unit,
+inline void forward_tile(const F& f, const Rows& rows, const Weights<Real>& layer, const Terms& terms, int unit,
                          Vector<Real>* out) {
   const std::ptrdiff_t units = layer.units;
-  const Vector<Real>* kernel = layer.kernel + part.from * units + unit;
+  const Vector<Real>* kernel = layer.kernel + terms.from * units + unit;
   Vector<Real> sum[S][U];
   #pragma GCC unroll 8
   for (int s = 0; s < S; ++s)
     #pragma GCC unroll 8
     for (int u = 0; u < U; ++u)
-      sum[s][u] = !part.first ? out[s * units + u] : layer.bias ? layer.bias[unit + u] : Vector<Real>{};
-  for (int i = part.from; i < part.from + part.steps; ++i, kernel += units) {
+      sum[s][u] = !terms.first ? out[s * units + u] : layer.bias ? layer.bias[unit + u] : Vector<Real>{};
+  for (int i = terms.from; i < terms.from + terms.steps; ++i, kernel += units) {
     Vector<Real> weight[U];
     #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) weight[u] = kernel[u];
@@ -143,7 +143,7 @@ inline void forward_tile(const F& f, const Rows& rows, const Weights<Real>& laye
   }
   #pragma GCC unroll 8
   for (int s = 0; s < S; ++s) {
-    if (part.last) apply(f, sum[s]);
+    if (terms.last) apply(f, sum[s]);
     #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) out[s * units + u] = sum[s][u];
   }
@@ -152,10 +152,10 @@ inline void forward_tile(const F& f, const Rows& rows, const Weights<Real>& laye
 template <class Real, class F, class Rows>
 void forward(const F& f, const Rows& rows, const Weights<Real>& layer, int samples, Vector<Real>* out) {
   for (int from = 0; from < layer.inputs; from += kAlong) {
-    const Part part(from, layer.inputs);
+    const Terms terms(from, layer.inputs);
     in_blocks(layer, samples, layer.units, [&](auto size, auto width, int sample, int unit) {
       forward_tile<Real, F, size, width>(
-          f, rows.from(sample, 0), layer, part, unit, out + sample * layer.units + unit);
+          f, rows.from(sample, 0), layer, terms, unit, out + sample * layer.units + unit);
     });
   }
 }
@@ -163,17 +163,17 @@ void forward(const F& f, const Rows& rows, const Weights<Real>& layer, int sampl
 // ---- gradient of the weights: dW[i][u] = sum_s in[s][i] delta[s][u], db[u] = sum_s delta[s][u] ----
 
 template <class Real, int I, int U, class Rows>
-inline void gradient_tile(const Rows& rows, const Vector<Real>* delta, const Part& part,
+inline void gradient_tile(const Rows& rows, const Vector<Real>* delta, const Terms& terms,
                           const Weights<Real>& gradient, int input, int unit) {
   const std::ptrdiff_t units = gradient.units;
   Vector<Real>* out = gradient.kernel + input * units + unit;
-  delta += part.from * units + unit;
+  delta += terms.from * units + unit;
   Vector<Real> sum[I][U];
   #pragma GCC unroll 8
   for (int i = 0; i < I; ++i)
     #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) sum[i][u] = part.first ? Vector<Real>{} : out[i * units + u];
-  for (int s = 0; s < part.steps; ++s, delta += units) {
+    for (int u = 0; u < U; ++u) sum[i][u] = terms.first ? Vector<Real>{} : out[i * units + u];
+  for (int s = 0; s < terms.steps; ++s, delta += units) {
     Vector<Real> of_unit[U];
     #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) of_unit[u] = delta[u];
@@ -217,11 +217,11 @@ void weight_gradient(const Rows& rows, const Vector<Real>* delta, int samples,
   if (gradient.bias) bias_gradient<Real>(delta, samples, gradient);
   Vector<Real> packed[kAlong * kTileRows];
   for (int from = 0; from < samples; from += kAlong) {
-    const Part part(from, samples);
+    const Terms terms(from, samples);
     in_tiles<kTileRows>(gradient.inputs, [&](auto size, int input) {
       auto columns = [&](const auto& rows_of_tile) {
         in_tiles<kTileUnits>(gradient.units, [&](auto width, int unit) {
-          gradient_tile<Real, size, width>(rows_of_tile, delta, part, gradient, input, unit);
+          gradient_tile<Real, size, width>(rows_of_tile, delta, terms, gradient, input, unit);
         });
       };
       if (!gradient.goes_on()) return;
@@ -230,7 +230,7 @@ void weight_gradient(const Rows& rows, const Vector<Real>* delta, int samples,
         // For many units the tile's columns are put side by side: rows a power of two apart share a few places
         // of the cache.
         if (gradient.units >= kAcross) {
-          for (int s = 0; s < part.steps; ++s)
+          for (int s = 0; s < terms.steps; ++s)
             #pragma GCC unroll 8
             for (int i = 0; i < size; ++i) packed[s * size + i] = there.at(s, i);
           return columns(LaneRows<Real>{packed, size});
@@ -244,7 +244,7 @@ void weight_gradient(const Rows& rows, const Vector<Real>* delta, int samples,
 // ---- gradient of the layer's input: out[s][i] = f'(in[s][i]) sum_u delta[s][u] W[i][u] ----
 
 template <class Real, class F, int S, int I>
-inline void delta_tile(const F& f, const Vector<Real>* delta, const Weights<Real>& layer, const Part& part,
+inline void delta_tile(const F& f, const Vector<Real>* delta, const Weights<Real>& layer, const Terms& terms,
                        const Vector<Real>* input, int column, Vector<Real>* out) {
   const std::ptrdiff_t units = layer.units, inputs = layer.inputs;
   const Vector<Real>* kernel = layer.kernel + column * units;
@@ -252,8 +252,8 @@ inline void delta_tile(const F& f, const Vector<Real>* delta, const Weights<Real
   #pragma GCC unroll 8
   for (int s = 0; s < S; ++s)
     #pragma GCC unroll 8
-    for (int i = 0; i < I; ++i) sum[s][i] = part.first ? Vector<Real>{} : out[s * inputs + i];
-  for (int u = part.from; u < part.from + part.steps; ++u) {
+    for (int i = 0; i < I; ++i) sum[s][i] = terms.first ? Vector<Real>{} : out[s * inputs + i];
+  for (int u = terms.from; u < terms.from + terms.steps; ++u) {
     Vector<Real> weight[I];
     #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) weight[i] = kernel[i * units + u];
@@ -269,7 +269,7 @@ inline void delta_tile(const F& f, const Vector<Real>* delta, const Weights<Real
     #pragma GCC unroll 8
     for (int i = 0; i < I; ++i) {
       const int at = s * inputs + i;
-      out[at] = part.last ? f.times_slope(input[at], sum[s][i]) : sum[s][i];
+      out[at] = terms.last ? f.times_slope(input[at], sum[s][i]) : sum[s][i];
     }
 }
 
@@ -294,11 +294,11 @@ void input_delta(const F& f, const Vector<Real>* delta, const Weights<Real>& lay
                  int samples, Vector<Real>* out) {
   if (layer.units == 1) return delta_below_one_unit(f, delta, layer, input, samples, out);
   for (int from = 0; from < layer.units; from += kAlong) {
-    const Part part(from, layer.units);
+    const Terms terms(from, layer.units);
     in_blocks(layer, samples, layer.inputs, [&](auto size, auto width, int sample, int column) {
       const int at = sample * layer.inputs + column;
       delta_tile<Real, F, size, width>(
-          f, delta + sample * layer.units, layer, part, input + at, column, out + at);
+          f, delta + sample * layer.units, layer, terms, input + at, column, out + at);
     });
   }
 }

@@ -2,7 +2,7 @@
 //
 // A layer's sums pass through its activation either inside the layer's kernel (activations.hpp) or, where it
 // is staged, in a step of its own that stores the slope beside the output. Dropout then multiplies
-// both, so that the way back needs no mask. A large batch passes in parts, and their gradients are added up.
+// both, so that the way back needs no mask. A large batch passes in slices, and their gradients are added up.
 #pragma once
 
 #include "arena.hpp"
@@ -40,7 +40,7 @@ class Passes {
     weights_ = weights;
     gradient_ = total_ = gradient;
     if (batch > kMostTogether) {
-      part_gradient_ = arena.take<V>(program_.parameters);
+      slice_gradient_ = arena.take<V>(program_.parameters);
       batch = kMostTogether;
     }
     buffers_ = arena.take<Buffers>(program_.layer_count);
@@ -71,13 +71,13 @@ class Passes {
     batch_ = samples;
     slope_share_ = slope_share(total_weight, samples);
     V loss = {};
-    for (int parts = (samples + kMostTogether - 1) / kMostTogether, first = 0; parts > 0; --parts) {
-      const int together = (samples - first + parts - 1) / parts;
+    for (int slices = (samples + kMostTogether - 1) / kMostTogether, first = 0; slices > 0; --slices) {
+      const int together = (samples - first + slices - 1) / slices;
       first_ = first;
-      gradient_ = first == 0 ? total_ : part_gradient_;
-      loss += part(x.from(first, 0), y.from(first, 0), sample_weights ? sample_weights + first : nullptr, together);
+      gradient_ = first == 0 ? total_ : slice_gradient_;
+      loss += slice(x.from(first, 0), y.from(first, 0), sample_weights ? sample_weights + first : nullptr, together);
       if (first > 0)
-        for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] += part_gradient_[p];
+        for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] += slice_gradient_[p];
       if (cancelled_->load(std::memory_order_relaxed)) break;
       first += together;
     }
@@ -118,9 +118,9 @@ class Passes {
     return root * factor * Real(samples * outputs_);
   }
 
-  // A part of the batch: fills the gradient and returns the sum of its losses.
+  // A slice of the batch: fills the gradient and returns the sum of its losses.
   template <class Rows>
-  V part(const Rows& x, const Rows& y, const V* sample_weights, int samples) {
+  V slice(const Rows& x, const Rows& y, const V* sample_weights, int samples) {
     if (shallow_)
       return inputs_ == 1 ? shallow<1>(x, y, sample_weights, samples) : shallow<2>(x, y, sample_weights, samples);
     if (!dropped_x_) return through(x, y, sample_weights, samples);
@@ -178,11 +178,11 @@ class Passes {
 
   // Every index below `count`, unless the training is cancelled meanwhile.
   template <class Work>
-  [[gnu::always_inline]] void for_parts(int count, const Work& work) const {
-    constexpr int kPart = 1 << 16;
-    for (int first = 0; first < count; first += kPart) {
+  [[gnu::always_inline]] void for_each_index(int count, const Work& work) const {
+    constexpr int kStretch = 1 << 16;
+    for (int first = 0; first < count; first += kStretch) {
       if (cancelled_->load(std::memory_order_relaxed)) return;
-      const int last = count - first < kPart ? count : first + kPart;
+      const int last = count - first < kStretch ? count : first + kStretch;
       for (int i = first; i < last; ++i) work(i);
     }
   }
@@ -198,7 +198,7 @@ class Passes {
       softmax(buffers.output, samples);
     else
       with_curve<Real>(layer, [&](const auto& curve) {
-        for_parts(count, [&](int i) {
+        for_each_index(count, [&](int i) {
           V value, slope;
           curve.both(buffers.output[i], value, slope);
           buffers.output[i] = value;
@@ -387,7 +387,7 @@ class Passes {
     const Buffers& buffers = buffers_[l];
     if (layer.slopes) slope_gradients(layer, buffers, samples);
     const int count = samples * layer.units;
-    for_parts(count, [&](int i) { delta_[i] *= buffers.slope[i]; });
+    for_each_index(count, [&](int i) { delta_[i] *= buffers.slope[i]; });
     if (buffers.activity)
       for (int i = 0; i < count; ++i) delta_[i] += buffers.activity[i];
   }
@@ -442,9 +442,9 @@ class Passes {
   const Dropout<Real> dropout_;
   const std::atomic<bool>* cancelled_ = nullptr;
   std::int64_t step_ = 0;
-  int batch_ = 0, first_ = 0;  // samples of the batch, and those before the part that passes
+  int batch_ = 0, first_ = 0;  // samples of the batch, and those before the slice that passes
   V slope_share_ = {}, penalty_ = {};
-  V *weights_ = nullptr, *gradient_ = nullptr, *total_ = nullptr, *part_gradient_ = nullptr;
+  V *weights_ = nullptr, *gradient_ = nullptr, *total_ = nullptr, *slice_gradient_ = nullptr;
   Buffers* buffers_ = nullptr;
   V *delta_ = nullptr, *next_delta_ = nullptr, *dropped_x_ = nullptr;
 };
