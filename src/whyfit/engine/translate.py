@@ -188,21 +188,19 @@ def _activation(layer: _lanes.Layer, activation: Activation, framework: Framewor
 
 def tensors(recipe: Recipe) -> list[_lanes.Tensor]:
     """Kernels, biases and slopes in the order of a row of weights."""
+    parts: list[tuple[int, Penalty, DenseLayer]] = []
+    for (rows, columns, biased), layer in zip(recipe.shapes, recipe.layers, strict=True):
+        parts.append((rows * columns, layer.kernel_penalty, layer))
+        if biased:
+            parts.append((columns, layer.bias_penalty, layer))
+        if layer.slopes:
+            parts.append((layer.slopes, Penalty(), layer))
     found, at = [], 0
-
-    def add(count: int, penalty: Penalty, layer: DenseLayer) -> None:
-        nonlocal at
+    for count, penalty, layer in parts:
         tensor = _lanes.Tensor()
         tensor.at, tensor.count = at, count
         tensor.l1, tensor.l2 = penalty.l1, penalty.l2
         tensor.trainable = layer.trainable
         at += count
         found.append(tensor)
-
-    for (rows, columns, biased), layer in zip(recipe.shapes, recipe.layers, strict=True):
-        add(rows * columns, layer.kernel_penalty, layer)
-        if biased:
-            add(columns, layer.bias_penalty, layer)
-        if layer.slopes:
-            add(layer.slopes, Penalty(), layer)
     return found

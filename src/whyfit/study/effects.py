@@ -117,19 +117,24 @@ def difference_interval(gained: int, lost: int, n: int, confidence: float = CONF
     (0.6864, 0.8941)
     """
     critical = float(stats.norm.ppf(0.5 + confidence / 2))
+    return Interval(*(_bound(gained, lost, n, sign, critical) for sign in (-1.0, 1.0)))
 
-    def bound(sign: float) -> float:
-        def excess(difference: float) -> float:
-            return sign * score(gained, lost, n, difference) + critical
 
-        # The score falls from the observed difference, where it is 0, to beyond the bound.
-        observed, end = (gained - lost) / n, sign * 1.0
-        if observed == end:
-            return end
-        root = optimize.brentq(excess, observed, end * (1.0 - 1e-12))
-        return float(cast(float, root))
+def _bound(gained: int, lost: int, n: int, sign: float, critical: float) -> float:
+    """The last difference on one side that the score test does not reject."""
+    # The score falls from the observed difference, where it is 0, to beyond the bound.
+    observed = (gained - lost) / n
+    if observed == sign:
+        return sign
+    asked = (gained, lost, n, sign, critical)
+    root = optimize.brentq(_excess, observed, sign * (1.0 - 1e-12), args=asked)
+    return float(cast(float, root))
 
-    return Interval(bound(-1.0), bound(1.0))
+
+def _excess(
+    difference: float, gained: int, lost: int, n: int, sign: float, critical: float
+) -> float:
+    return sign * score(gained, lost, n, difference) + critical
 
 
 def score(gained: int, lost: int, n: int, difference: float) -> float:
