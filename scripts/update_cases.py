@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.cases import CASES, needs, outcome
+from tests.cases import CASES, diagnosed, needs, outcome
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
         if reason := needs(folder / "bad.py"):
             print(f"{folder.name}: left as it is, {reason}")
             continue
-        expected = {name: outcome(folder / f"{name}.py") for name in ("bad", "good")}
+        expected = {name: outcome(diagnosed(folder / f"{name}.py")) for name in ("bad", "good")}
         (folder / "expected.json").write_text(json.dumps(expected, indent=2) + "\n")
         print(folder.name, expected)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import re
+import subprocess
 import warnings
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 from whyfit.adapters import capture
 from whyfit.adapters._adapter import Session
 from whyfit.diagnosing import Options, diagnose
 from whyfit.fast import EngineSubstitute
+from whyfit.records.diagnosis import FitDiagnosis
 from whyfit.study.conduct import StudyOptions
 from whyfit.study.confirm import ConfirmOptions
 
@@ -33,19 +35,45 @@ def needs(script: Path) -> str | None:
     return None
 
 
-def outcome(script: Path) -> dict[str, Any]:
-    """Findings of the script's first fit, and the causes that a small study confirms."""
+def captured(script: Path) -> capture.Captured:
+    """What a script trains, with the engine in place of the framework where it can stand in."""
     # What a script's libraries warn of is the script's own: plain Python would go on.
-    with redirect_stderr(io.StringIO()), warnings.catch_warnings():
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("default")
-        captured = capture.run(
+        return capture.run(
             capture.load_script(str(script), []),
             Session(substitute=EngineSubstitute(), strict=True),
         )
-    options = Options(study=StudyOptions(budget=BUDGET), confirm=ConfirmOptions(runs=0))
-    fit = diagnose(captured, options).fits[0]
+
+
+def diagnosed(script: Path, budget: float = BUDGET) -> FitDiagnosis:
+    """The script's first fit and what a small study says of it."""
+    options = Options(study=StudyOptions(budget=budget), confirm=ConfirmOptions(runs=0))
+    return diagnose(captured(script), options).fits[0]
+
+
+def outcome(fit: FitDiagnosis) -> dict[str, list[str]]:
+    """What is suspected of a fit, and which causes its study confirms."""
     causes = fit.study.causes if fit.study else ()
     return {
         "findings": [finding.rule for finding in fit.findings],
         "confirmed": [cause.slug for cause in causes if cause.status == "confirmed"],
     }
+
+
+def diffs(fit: FitDiagnosis) -> list[str]:
+    """The diffs that a diagnosis offers."""
+    return [fix.diff for fix in fit.fixes if fix.diff is not None]
+
+
+def assert_applies_and_runs(script: Path, diff: str, folder: Path) -> None:
+    """A diff applies by patch(1) to a copy of the script, and the copy trains and ends as the script."""
+    named = re.search(r"^\+\+\+ b/(\S+)", diff, re.MULTILINE)
+    assert named is not None
+    copy = folder / named[1]
+    copy.parent.mkdir(parents=True)
+    copy.write_text(script.read_text())
+    subprocess.run(["patch", "-p1", "--quiet"], cwd=folder, input=diff, text=True, check=True)
+    after = captured(copy)
+    assert after.error is None
+    assert len(after.fits) > 0

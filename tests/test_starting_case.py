@@ -154,19 +154,18 @@ def test_the_diff_applies_and_the_patched_script_fits(whole):
     folder, _answer, fit = whole
     (folder / "fix.diff").write_text(fit["fixes"][0]["diff"])
     subprocess.run(["patch", "-p1", "--quiet", "--input", "fix.diff"], cwd=folder, check=True)
-    # In fewer epochs sigmoid has nearly always learned it (96 of 96 in 150, 85 of 96 in 100).
-    patched = (folder / SCRIPT.name).read_text().replace("epochs=500", "epochs=200")
+    patched = (folder / SCRIPT.name).read_text()
     patched += "\nprint('LEFT', float(np.mean((y - fit) ** 2) / np.var(y)))\n"
     (folder / "patched.py").write_text(patched)
     answer = subprocess.run(
-        [sys.executable, "patched.py"],
+        [sys.executable, "-m", "whyfit", "run", "--fast", "--confirm", "0", "patched.py"],
         cwd=folder,
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert float(answer.stdout.split("LEFT")[1]) <= 0.05
+    assert float(answer.stdout.split("LEFT")[1].split()[0]) <= 0.05
 
 
 def test_the_same_seed_gives_the_same_report(tmp_path: Path):

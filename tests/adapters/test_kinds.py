@@ -26,6 +26,7 @@ def fit(request: pytest.FixtureRequest) -> Fit:
         warnings.simplefilter("ignore")  # old spellings, and trainings cut off at their last epoch
         (found,) = capture.run(program, Session(strict=True)).fits
     assert found.framework == request.param.stem.split("_")[0]
+    assert Path(found.place.file) == request.param  # not the library that trains
     return found
 
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases import CASES, FOLDER, needs, outcome
+from tests.cases import (
+    CASES,
+    FOLDER,
+    assert_applies_and_runs,
+    diagnosed,
+    diffs,
+    needs,
+    outcome,
+)
 from whyfit import rules
 from whyfit.rules import HEADINGS, RULES, Rule
 from whyfit.study.factors import FACTOR_NAMES
@@ -57,17 +65,22 @@ def test_remedies_name_known_factors(rule: Rule):
 @pytest.mark.framework
 @pytest.mark.parametrize("name", ["bad", "good"])
 @pytest.mark.parametrize("folder", CASES, ids=lambda path: path.name)
-def test_case(folder: Path, name: str):
-    """bad.py shows the fault, good.py does not, and both give exactly what is written down."""
+def test_case(folder: Path, name: str, tmp_path: Path):
+    """bad.py shows the fault, good.py does not, and both give exactly what is written down. Every diff
+    that is offered applies, and the patched script runs.
+    """
     if reason := needs(folder / f"{name}.py"):
         pytest.skip(reason)
     expected = json.loads((folder / "expected.json").read_text())[name]
-    found = outcome(folder / f"{name}.py")
+    fit = diagnosed(folder / f"{name}.py")
+    found = outcome(fit)
     slug = folder.name.replace("_", "-")
     assert found["findings"] == expected["findings"]
     # How far a budget reaches depends on the machine's cores, and with it which causes beside this one
     # are decided; whether this one is confirmed does not.
     assert (slug in found["confirmed"]) == (slug in expected["confirmed"])
+    for number, diff in enumerate(diffs(fit)):
+        assert_applies_and_runs(folder / f"{name}.py", diff, tmp_path / str(number))
     if name == "good":
         assert set(found["confirmed"]) <= set(expected["confirmed"])
 

@@ -25,6 +25,11 @@ _NOT_THE_PERSONS = tuple(
     }
 )
 
+_INSTALLED = ("site-packages", "dist-packages")
+"""Folders of installed libraries, wherever they are: a person's own (`pip install --user`), another
+environment's on PYTHONPATH, Debian's.
+"""
+
 _CELL = "<ipython-input-"
 """How IPython names a notebook's cell (IPython/core/compilerop.py); its text is in linecache."""
 
@@ -37,7 +42,9 @@ def is_the_persons(filename: str) -> bool:
     """Whether a source file is the person's own, not a library's, Python's or ours."""
     if filename.startswith("<"):
         return filename.startswith(_CELL)
-    return not os.path.realpath(filename).startswith(_NOT_THE_PERSONS)
+    path = os.path.realpath(filename)
+    installed = any(f"{os.sep}{each}{os.sep}" in path for each in _INSTALLED)
+    return not installed and not path.startswith(_NOT_THE_PERSONS)
 
 
 @functools.lru_cache(maxsize=4096)
