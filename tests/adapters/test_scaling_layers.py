@@ -132,7 +132,8 @@ FED = {
 @pytest.mark.parametrize("name", FED)
 def test_batches_are_scaled_too(tmp_path: Path, capsys, name: str):
     fed = TRAIN.replace("model.fit(x, y, epochs=4, batch_size=16, verbose=0)", FED[name])
-    (fit,) = fits(tmp_path, HEAD + LAYERS["adapted"][0] + fed)
+    captured, _program = run(tmp_path, HEAD + LAYERS["adapted"][0] + fed)
+    (fit,) = captured.fits
     predicted, seen = numbers(capsys)
     assert fit.unsupported is None
     assert (fit.recipe.batch_size, fit.recipe.epochs) == (15, 4)
@@ -140,6 +141,7 @@ def test_batches_are_scaled_too(tmp_path: Path, capsys, name: str):
     assert fit.in_input_units(fit.x).ravel() == pytest.approx(np.linspace(0, 40, 60), abs=1e-5)
     assert fit.end(fit.x).ravel() == pytest.approx(predicted, abs=1e-5)
     assert replay(fit, 0).status == "reproduced"
+    assert captured.fits[0].asked == pytest.approx(fit.x)
 
 
 @pytest.mark.parametrize("name", LAYERS)

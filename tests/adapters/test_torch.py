@@ -501,6 +501,10 @@ NOT_WEIGHTED = {
         "several sample weights",
     ),
     "negative": (f"((weight - 0.5) * {EACH}).mean()", "negative sample weights"),
+    "a penalty of samples": (
+        f"(weight * ({EACH} + 0.01 * model[0].weight.square().sum())).mean()",
+        "a penalty that is added to the losses of samples",
+    ),
     "by the error": (f"({EACH}.detach().sqrt() * {EACH}).mean()", "sample weights that change"),
 }
 
@@ -519,8 +523,71 @@ def test_weights_that_are_not_one_number_a_sample_are_told(tmp_path: Path, name:
     assert (fit.sample_weight is None) == (name != "a root")
 
 
+STEPS_THAT_DIFFER = {
+    "weights later": "(weight[i:i+25] * e if epoch else e).mean()",
+    "weights at first": "(e if epoch else weight[i:i+25] * e).mean()",
+}
+
+
+@pytest.mark.parametrize("name", STEPS_THAT_DIFFER)
+def test_weights_at_some_steps_only_are_told(tmp_path: Path, name: str):
+    code = f"""
+for epoch in range(4):
+    for i in range(0, N, 25):
+        e = F.mse_loss(model(x[i:i+25]), y[i:i+25], reduction='none')
+        loss = {STEPS_THAT_DIFFER[name]}; {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + GIVEN + NET + code)
+    assert fit.unsupported is not None
+
+
 @pytest.mark.parametrize(
-    ("loss", "factor"), [("(3 * ({})) ** 2", 9.0), ("(({}) / 0.4).abs()", 2.5)]
+    "loss", ["(w * (model(a) - b) ** 2).mean()", "((w * (model(a) - b)) ** 2).mean()"]
+)
+def test_a_last_batch_of_one_weighted_sample_is_told(tmp_path: Path, loss: str):
+    code = f"""
+for epoch in range(6):
+    for a, b, w in DataLoader(TensorDataset(x, y, weight), batch_size=33):
+        loss = {loss}; {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + GIVEN + NET + code)
+    assert fit.unsupported is not None
+
+
+def test_weights_of_columns_are_told(tmp_path: Path):
+    code = f"""
+m = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 4)); z = torch.cat([y, y, y, y], 1)
+opt = torch.optim.SGD(m.parameters(), lr=0.1)
+for epoch in range(6):
+    for i in range(0, N, 4):
+        e = F.mse_loss(m(x[i:i+4]), z[i:i+4], reduction='none')
+        loss = (torch.tensor([1.0, 2.0, 3.0, 4.0]) * e.mean(0)).sum(); {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + NET + code)
+    assert "weights of columns" in fit.unsupported
+
+
+def test_weights_beside_samples_that_come_again(tmp_path: Path):
+    """The same inputs with other weights are no weights that change."""
+    code = f"""
+a = x[:25].repeat(4, 1); b = torch.cat([k * torch.sin(a[:25]) for k in (1, 2, 3, 4)])
+for epoch in range(6):
+    for i in range(0, N, 25):
+        loss = (weight[i:i+25] * (model(a[i:i+25]) - b[i:i+25]) ** 2).mean(); {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + GIVEN + NET + code)
+    assert fit.unsupported is None
+    assert len(fit.x) == 100
+    assert replay(fit, 0).status == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("loss", "factor"),
+    [
+        ("(3 * ({})) ** 2", 9.0),
+        ("(({}) / 0.4).abs()", 2.5),
+        ("(({}) / torch.tensor([0.5])) ** 2", 4.0),
+    ],
 )
 def test_differences_in_other_units_are_a_factor(tmp_path: Path, loss: str, factor: float):
     code = f"({loss.format('model(x) - y')}).mean()"

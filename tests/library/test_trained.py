@@ -90,6 +90,16 @@ def test_torch_needs_its_optimizer_and_tells_the_rest():
     assert with_losses.unexplained_variance == pytest.approx(losses[-1] / variance, rel=0.02)
 
 
+def test_weights_inside_a_torch_loss_are_told():
+    import torch
+
+    model, optimizer, _losses = torch_model(epochs=3)
+    weight = torch.linspace(0.1, 1.0, len(X)).reshape(-1, 1)
+    loss = lambda outputs, targets: (weight * (outputs - targets) ** 2).mean()  # noqa: E731
+    fit = fit_of(model, loss=loss, optimizer=optimizer, epochs=3).fit
+    assert "sample weights" in fit.unsupported
+
+
 def test_asking_a_torch_module_changes_nothing():
     import torch
 

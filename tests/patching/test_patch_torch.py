@@ -358,6 +358,7 @@ def descending(loss: str, made: str = "", looked: str = "None") -> str:
         ("nn.HuberLoss(delta=0.5, reduction='sum')(net(x), y)", "nn.MSELoss(reduction='sum')"),
         ("F.smooth_l1_loss(net(x), y, beta=2.0)", "F.mse_loss(net(x), y)"),
         ("l1_loss(net(x), target=y)", "torch.nn.functional.mse_loss(net(x), target=y)"),
+        ("F.l1_loss(net(x), y, weight=x * x)", "F.mse_loss(net(x), y, weight=x * x)"),
         ("(net(x) - y).abs().mean()", None),
         ("nn.MSELoss()(net(x), y).sqrt()", None),
     ],

@@ -81,7 +81,7 @@ def loss(request: Request, change: Change) -> None:
 
     def as_function(call: cst.Call) -> cst.BaseExpression:
         given = [each for each in call.args if each.keyword is None][:2]
-        arguments = [*given, *kept(call, ("input", "target", "reduction"))]
+        arguments = [*given, *kept(call, ("input", "target", "reduction", "weight"))]
         return renamed(call, function, "torch.nn.functional", arguments)
 
     made = [call for call in request.fit.calls if call.role == "loss"]

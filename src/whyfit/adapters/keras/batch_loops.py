@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from whyfit.adapters._adapter import Session
+from whyfit.adapters.keras import graph as keras_graph
 from whyfit.adapters.keras import rates as keras_rates
 from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.data import Taken, weights_of_classes
@@ -159,6 +160,8 @@ class BatchLoop:
         hand_over(recorder)
         number = self.seen.number.get(id(self.model))
         if number is not None:
+            if recorder.scaler is not None:
+                self.asked = [keras_graph.scaled(recorder.scaler, each) for each in self.asked]
             self.session.asked += [(number, values) for values in self.asked]
 
     def _count_passes(self) -> None:

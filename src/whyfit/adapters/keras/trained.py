@@ -95,6 +95,9 @@ class _Read:
 
 def _read(model: Any, x: Array, y: Array, given: Given, known: Known) -> _Read:
     network, scaler = None, None
+    shape = getattr(model, "input_shape", None)
+    if isinstance(shape, tuple) and len(shape) == 2:
+        _check_columns("x", x.shape[1], shape[1])
     try:
         network, scaler = keras_graph.behind_scaling(model, x.shape[1], keras_recipe.CHAINED)
         keras_recipe.dense_chain(network)
@@ -115,16 +118,20 @@ def _read(model: Any, x: Array, y: Array, given: Given, known: Known) -> _Read:
         ("x", x.shape[1], recipe.inputs),
         ("y", y.shape[1], recipe.layers[-1].units),
     ):
-        if columns != wanted:
-            raise UsageError(
-                f"{name} must have {wanted} column{'s' * (wanted != 1)} for this model: got {columns}"
-            )
+        _check_columns(name, columns, wanted)
     for name in ("learning_rate", "lr"):
         rates = set(given.logs.get(name, ()))
         if len(rates) > 1:
             reason = reason or "a learning rate that changed during training is not supported"
     known.assume("shuffling, the default of fit")
     return _Read(network, scaler, recipe, reason)
+
+
+def _check_columns(name: str, columns: int, wanted: int | None) -> None:
+    if wanted is not None and columns != wanted:
+        raise UsageError(
+            f"{name} must have {wanted} column{'s' * (wanted != 1)} for this model: got {columns}"
+        )
 
 
 def _compiled(model: Any, given: Given, known: Known) -> Any:

@@ -73,6 +73,7 @@ def read_error(node: Any) -> tuple[Error, Any]:
     penalties: Penalties = {}
     root: Any = None
     weighing: tuple[Any, Array] | None = None
+    by_columns = False  # whether a reduction of the columns comes before that of all
     while True:
         dividing = name_of(node) == "DivBackward0"
         match name_of(node):
@@ -88,16 +89,23 @@ def read_error(node: Any) -> tuple[Error, Any]:
                 node = below
             case "AddBackward0":
                 terms = [child for child in children(node) if child is not None]
+                whole = math.prod(_shape_of(node)) == 1
+                means_only = reduction == "mean" and weighing is None and not by_columns
                 plain = float(node._saved_alpha) == 1.0
                 node, added = _without_penalty(terms, factor)
                 if added is None or not plain or (added and of_root is not None):
                     reason = "a loss of several terms is not supported"
+                elif added and not (whole or means_only):
+                    reason = "a penalty that is added to the losses of samples is not supported"
                 else:
                     penalties = together(penalties, added)
             case name if name in REDUCTIONS and math.prod(_shape_of(node)) == 1:
                 reduction = REDUCTIONS[name]
                 node = children(node)[0]
             case name if name in REDUCTIONS:  # over the columns, say, before another reduction
+                by_columns = True
+                if weighing is not None and 0 in _reduced_dimensions(node):
+                    reason = "weights of columns are not supported"
                 if REDUCTIONS[name] != reduction:
                     count = math.prod(node._saved_self_sym_sizes) / math.prod(_shape_of(node))
                     factor *= count if reduction == "mean" else 1.0 / count
@@ -137,6 +145,14 @@ def read_error(node: Any) -> tuple[Error, Any]:
 def _shape_of(node: Any) -> tuple[int, ...]:
     """The shape of what an operation gave."""
     return tuple(node._input_metadata[0].shape)
+
+
+def _reduced_dimensions(node: Any) -> set[int]:
+    """Dimensions that a sum or mean reduces, counted from the first."""
+    count = len(node._saved_self_sym_sizes)
+    # Autograd gives -1 as an unsigned number.
+    signed = (each - 2**64 if each >= 2**63 else each for each in node._saved_dim)
+    return {each % count for each in signed}
 
 
 def _why_not_weights(node: Any, weights: Array, compared: tuple[int, ...]) -> str | None:
@@ -224,7 +240,12 @@ def _replaced(error: Error, **fields: Any) -> Error:
 def _as_mean(error: Error, divided: float, factor: float) -> tuple[Error, float]:
     """A sum that is divided by a number as a mean, and what `factor` is to be multiplied with."""
     data = error.difference if error.target is None else error.target
-    if error.weight is not None and math.isclose(divided, error.weight.sum(), rel_tol=SUMS_CLOSE):
+    samples = 0 if error.weight is None else len(error.weight)
+    if (
+        error.weight is not None
+        and math.isclose(divided, error.weight.sum(), rel_tol=SUMS_CLOSE)
+        and not math.isclose(divided, samples, rel_tol=SUMS_CLOSE)  # plainly a mean, too
+    ):
         columns = data.numel() / len(error.weight)
         return _replaced(error, reduction="mean", by_weights=True), divided * columns
     summed = error.factor * factor
@@ -283,7 +304,7 @@ def _elementwise(node: Any, outer: str) -> tuple[Error, Any]:
             raise Unsupported(SCALED_BY_ZERO)
         outside = to_numpy(scale) ** 2 if loss == "mse" else np.abs(to_numpy(scale))
         if scale.numel() == 1:
-            factor = float(outside)
+            factor = float(outside.item())
         elif reason := _why_not_weights(inner, outside, tuple(difference.shape)):
             raise Unsupported(reason)
         else:

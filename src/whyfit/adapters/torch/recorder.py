@@ -236,6 +236,10 @@ class TorchRecorder:
         batch = graph.batch
         if batch is None or self.batches is None:
             return
+        weighted = graph.error is not None and graph.error.weight is not None
+        if weighted != self.batches.weighted and self._unweighted is not self.batches:
+            self.give_up("sample weights at some steps only are not supported")
+            return
         if not self.batches.settled:
             begins = self.steps == 0
             new_pass = self._new_pass(seen.loaders, begins=begins)
@@ -255,7 +259,7 @@ class TorchRecorder:
             return
         self._unweighted = self._unweighted or Batches(targets_exact=self.batches.targets_exact)
         self._unweighted.add(x, without_weights(y, weighted=True)[0], new_pass=new_pass)
-        passes = self._unweighted.settled and self._unweighted.reason is None
+        passes = self._unweighted.settled and self._unweighted.repeats()
         if passes and (not self.batches.settled or self.batches.reason is not None):
             self.give_up("sample weights that change while training goes on are not supported")
             self.batches = self._unweighted
@@ -372,6 +376,8 @@ class TorchRecorder:
         if self.batches is None or not self.batches._rows:
             return None
         data = self.batches.result(self.steps, tuple(self.sources))
+        if self.batches.weighted and data.drop_last:
+            self.give_up("weighted samples of which each pass leaves some out are not supported")
         left_out, whole = self._left_out(), self._whole(self.loader)
         same_each_time = self.batches.reason is None and self.batches.pass_length != 1
         if left_out is None or whole is None or same_each_time:

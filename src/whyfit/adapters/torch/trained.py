@@ -110,6 +110,10 @@ def _recipe(
     if not graph.layers or graph.error is None:
         return None, graph.reason or "a network that is not a chain of layers is not supported"
     reason = graph.reason
+    if graph.error.weight is not None:  # they belong to these samples in this order alone
+        reason = reason or "sample weights inside loss= are not supported"
+    if graph.error.penalties:
+        reason = reason or "a penalty on weights inside loss= is not supported"
     rule = Optimizer("adam", 1e-3, framework="torch")
     if given.optimizer is None:
         known.miss("the optimizer", "optimizer=")
