@@ -13,12 +13,14 @@ from whyfit.records.fit import Fit
 
 
 def run(folder: Path, source: str, **session) -> tuple[capture.Captured, capture.Program]:
-    """A script's text, run as a file of a folder; whyfit's own failures are the test's."""
+    """A script's text, run as a file of a folder; whyfit's own failures are the test's,
+    unless it says `strict=False`.
+    """
     script = folder / "script.py"
     script.write_text(textwrap.dedent(source))
     program = capture.load_script(str(script), [])
     with redirect_stderr(io.StringIO()):
-        captured = capture.run(program, Session(strict=True, **session))
+        captured = capture.run(program, Session(**{"strict": True, **session}))
     return captured, program
 
 

@@ -523,6 +523,28 @@ def test_weights_that_are_not_one_number_a_sample_are_told(tmp_path: Path, name:
     assert (fit.sample_weight is None) == (name != "a root")
 
 
+def test_a_step_that_was_not_seen_is_no_step_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from whyfit.adapters.torch import adapter
+
+    seen = []
+
+    def fails_once(*args: object) -> object:
+        seen.append(args)
+        if len(seen) == 3:
+            raise RuntimeError("not this one")
+        return read(*args)
+
+    read = adapter.read_loss
+    monkeypatch.setattr(adapter, "read_loss", fails_once)
+    code = LOOPS["slices"][0]
+    captured, _program = run(tmp_path, HEAD + NET + code, strict=False)
+    (fit,) = captured.fits
+    assert "reading a loss failed" in fit.unsupported
+    assert "not this one" in captured.problems[0]
+
+
 STEPS_THAT_DIFFER = {
     "weights later": "(weight[i:i+25] * e if epoch else e).mean()",
     "weights at first": "(e if epoch else weight[i:i+25] * e).mean()",

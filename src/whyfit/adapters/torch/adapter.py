@@ -391,6 +391,8 @@ class TorchAdapter:
         session = self._session
         if session.strict:
             raise error
+        if self._current is not None:
+            self._current.give_up(f"what was seen of this training has a gap, since {what} failed")
         message = f"{what}: {type(error).__name__}: {error}"
         if message not in session.problems:
             session.problems.append(message)
