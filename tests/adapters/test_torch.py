@@ -589,6 +589,32 @@ for epoch in range(6):
     assert "weights of columns" in fit.unsupported
 
 
+@pytest.mark.parametrize(
+    ("reduced", "expected"),
+    [
+        ("mean(0).sum()", ("mean", 2.0)),
+        ("sum(1).mean()", ("mean", 2.0)),
+        ("sum(0).mean()", ("sum", 0.5)),
+        ("mean(1).sum()", ("sum", 0.5)),
+    ],
+)
+def test_samples_and_columns_reduced_one_after_the_other(
+    tmp_path: Path, reduced: str, expected: tuple[str, float]
+):
+    """How a batch of another size would count hangs on what is done with the samples."""
+    code = f"""
+m = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 2)); z = torch.cat([y, -y], 1)
+opt = torch.optim.SGD(m.parameters(), lr=0.01)
+for epoch in range(6):
+    for i in range(0, N, 32):
+        loss = F.mse_loss(m(x[i:i+32]), z[i:i+32], reduction='none').{reduced}; {STEP}
+"""
+    (fit,) = fits(tmp_path, HEAD + NET + code)
+    assert fit.unsupported is None
+    assert (fit.recipe.reduction, fit.recipe.loss_factor) == expected
+    assert replay(fit, 0).status == "reproduced"
+
+
 def test_weights_beside_samples_that_come_again(tmp_path: Path):
     """The same inputs with other weights are no weights that change."""
     code = f"""

@@ -95,7 +95,10 @@ def test_weights_inside_a_torch_loss_are_told():
 
     model, optimizer, _losses = torch_model(epochs=3)
     weight = torch.linspace(0.1, 1.0, len(X)).reshape(-1, 1)
-    loss = lambda outputs, targets: (weight * (outputs - targets) ** 2).mean()  # noqa: E731
+
+    def loss(outputs, targets):
+        return (weight * (outputs - targets) ** 2).mean()
+
     fit = fit_of(model, loss=loss, optimizer=optimizer, epochs=3).fit
     assert "sample weights" in fit.unsupported
 

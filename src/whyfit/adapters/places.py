@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import linecache
 import os
-import site
 import sys
 import sysconfig
 from types import FrameType
@@ -19,9 +18,6 @@ _NOT_THE_PERSONS = tuple(
     for folder in {
         _OURS,
         sysconfig.get_paths()["stdlib"],
-        sysconfig.get_paths()["purelib"],
-        sysconfig.get_paths()["platlib"],
-        *site.getsitepackages(),
     }
 )
 

@@ -141,7 +141,7 @@ class KerasAdapter:
                         if loop is not None:
                             loop.asked.append(values)
                         elif number is not None:
-                            if last is not None and last.scaler is not None:
+                            if last is not None:
                                 values = keras_graph.scaled(last.scaler, values)
                             session.asked.append((number, values))
 

@@ -160,9 +160,8 @@ class BatchLoop:
         hand_over(recorder)
         number = self.seen.number.get(id(self.model))
         if number is not None:
-            if recorder.scaler is not None:
-                self.asked = [keras_graph.scaled(recorder.scaler, each) for each in self.asked]
-            self.session.asked += [(number, values) for values in self.asked]
+            asked = [keras_graph.scaled(recorder.scaler, values) for values in self.asked]
+            self.session.asked += [(number, values) for values in asked]
 
     def _count_passes(self) -> None:
         found, _data = self.feed.result()

@@ -74,8 +74,10 @@ def behind_scaling(model: Any, inputs: int, kinds: Collection[str]) -> tuple[Any
         return keras.Model(first, tensor), scaler
 
 
-def scaled(scaler: Scaler, x: Array) -> Array:
-    """Inputs as the layer leaves them: Keras rounds them to its own precision before."""
+def scaled(scaler: Scaler | None, x: Array) -> Array:
+    """Inputs as the layer, if there is one, leaves them; Keras rounds them to its precision before."""
+    if scaler is None:
+        return x
     import keras
 
     return scaler.transform(x.astype(keras.config.floatx()).astype(np.float64))

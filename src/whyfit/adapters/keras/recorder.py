@@ -131,9 +131,8 @@ class KerasRecorder:
             return
         found, data = feed.result()
         self.given |= {"x": data.x, "y": data.y}
-        if self.scaler is not None:
-            data = replace(data, x=keras_graph.scaled(self.scaler, data.x))
-        self.data = replace(data, validation=self.data.validation)
+        x = keras_graph.scaled(self.scaler, data.x)
+        self.data = replace(data, x=x, validation=self.data.validation)
         self.reason = self.reason or data.reason
         passes = feed.steps // found.steps
         if self.tap is not None and self.complete and passes != self.epochs_done:
@@ -199,9 +198,8 @@ class KerasRecorder:
         if recipe.watches_held_out:
             try:
                 self.held_out = held_out_of(self.given, self.data)
-                if self.scaler is not None:
-                    x = keras_graph.scaled(self.scaler, self.held_out.x)
-                    self.held_out = replace(self.held_out, x=x)
+                x = keras_graph.scaled(self.scaler, self.held_out.x)
+                self.held_out = replace(self.held_out, x=x)
             except Unsupported as unsupported:
                 self.reason = self.reason or str(unsupported)
         return recipe

@@ -51,8 +51,7 @@ def fit_of(model: Any, given: Given) -> TrainedFit:
     read = _read(model, x, y, given, known)
     recipe, scaler = read.recipe, read.scaler
     end = predictions = None
-    if scaler is not None:
-        x = keras_graph.scaled(scaler, x)
+    x = keras_graph.scaled(scaler, x)
     if recipe is not None:
         end = recipe.network(keras_recipe.flat(read.network.get_weights()))
         predictions = end(x)

@@ -103,10 +103,15 @@ def read_error(node: Any) -> tuple[Error, Any]:
                 reduction = REDUCTIONS[name]
                 node = children(node)[0]
             case name if name in REDUCTIONS:  # over the columns, say, before another reduction
-                by_columns = True
-                if weighing is not None and 0 in _reduced_dimensions(node):
+                by_columns, over_samples = True, 0 in _reduced_dimensions(node)
+                if weighing is not None and over_samples:
                     reason = "weights of columns are not supported"
-                if REDUCTIONS[name] != reduction:
+                if REDUCTIONS[name] != reduction and over_samples:
+                    # Then what was reduced above are the columns, of which there are always as many.
+                    columns = math.prod(_shape_of(node))
+                    factor *= 1.0 / columns if reduction == "mean" else columns
+                    reduction = REDUCTIONS[name]
+                elif REDUCTIONS[name] != reduction:
                     count = math.prod(node._saved_self_sym_sizes) / math.prod(_shape_of(node))
                     factor *= count if reduction == "mean" else 1.0 / count
                 node = children(node)[0]

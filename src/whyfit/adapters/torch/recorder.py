@@ -237,7 +237,7 @@ class TorchRecorder:
         if batch is None or self.batches is None:
             return
         weighted = graph.error is not None and graph.error.weight is not None
-        if weighted != self.batches.weighted and self._unweighted is not self.batches:
+        if weighted != self.batches.weighted:
             self.give_up("sample weights at some steps only are not supported")
             return
         if not self.batches.settled:
