@@ -6,6 +6,7 @@ that others can check a document without whyfit.
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -34,8 +35,12 @@ def schema() -> dict[str, Any]:
     made = msgspec.json.schema(Report)
     made = _renamed(made)
     for definition in made["$defs"].values():
-        if "required" in definition:
-            definition["required"] = [_name(each, False) for each in definition["required"]]
+        # msgspec before 0.23 left docstrings indented and the default of an empty object out.
+        definition["description"] = cleandoc(definition["description"])
+        required = definition["required"] = [_name(each, False) for each in definition["required"]]
+        for name, each in definition["properties"].items():
+            if name not in required and each.get("type") == "object":
+                each.setdefault("default", {})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
