@@ -1,11 +1,11 @@
-"""Remake `kernels/tables.hpp`'s numbers: tanh on 16 segments, and the powers 2^(k/16).
+"""Remake `kernels/tables.hpp`'s numbers: tanh on 15 segments, and the powers 2^(k/16).
 
     python scripts/fit_tables.py
 
-Prints the two tables as C++ and, to standard error, the largest relative error of the polynomials
-before their coefficients are rounded. The segments are those of the float v = 1 + |x| * scale by its
-two lowest exponent bits and two highest fraction bits, so that a shift finds them: four are as wide,
-the next four twice as wide, and so on. The last one is the constant 1.
+Prints the tables as C++ and, to standard error, the largest relative error of the polynomials
+before their coefficients are rounded. The segments are those of the float t = FIRST + |x| by its
+two lowest exponent bits and two highest fraction bits, so that a shift finds them: two are as wide,
+the next four twice as wide, and so on.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 from numpy.polynomial import polynomial
 
 DEGREE = 5
-SATURATED = 9.02
-"""Beyond it tanh is nearer to 1 than to any other float."""
-LAST = 14.0
-"""Where v's last segment begins."""
+FIRST = 0.75
+"""Begins a segment, so that 0 does; of such numbers the one whose narrow segments help most."""
+MOST = 9.2
+"""Inside the last segment that counts; from 9.02 on tanh is nearer to 1 than to any other float."""
 
 
 def fitted(low: float, high: float, centre: float) -> tuple[np.ndarray, float]:
@@ -42,23 +42,17 @@ def fitted(low: float, high: float, centre: float) -> tuple[np.ndarray, float]:
     return np.concatenate([np.zeros(through_zero), best]), float(least)
 
 
-def tanh_table() -> tuple[np.float32, np.ndarray, float]:
-    """Scale; centre and coefficients of each segment, in the order of the looked-up bits; error."""
-    scale = np.float32((LAST - 1) / SATURATED)
-    table, worst = np.zeros((16, DEGREE + 2)), 0.0
-    for segment in range(16):
-        octave, part = divmod(segment, 4)
-        low, high = (2.0**octave * (1 + (part + end) / 4) for end in (0, 1))
-        index = (int(np.float32(low).view(np.uint32)) >> 21) & 15
-        if low == LAST:
-            table[index, 1] = 1.0
-            continue
-        low, high = (low - 1) / float(scale), (high - 1) / float(scale)
-        centre = round((low + high) / 2 * 256) / 256 if segment else 0.0
-        coefficients, error = fitted(low, high, centre)
-        table[index] = [centre, *coefficients]
-        worst = max(worst, error)
-    return scale, table, worst
+def tanh_table() -> tuple[np.ndarray, float]:
+    """Centre and coefficients of each segment, in the order of the looked-up bits; error."""
+    table, worst, low = np.zeros((16, DEGREE + 2)), 0.0, 0.0
+    while low < MOST:
+        t = np.float32(FIRST + low)
+        high = low + 2.0 ** (np.frexp(t)[1] - 1) / 4
+        centre = (low + high) / 2 if low else 0.0
+        coefficients, error = fitted(low, min(high, MOST), centre)
+        table[(int(t.view(np.uint32)) >> 21) & 15] = [centre, *coefficients]
+        worst, low = max(worst, error), high
+    return table, worst
 
 
 def cpp(values: np.ndarray) -> str:
@@ -67,8 +61,8 @@ def cpp(values: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    scale, table, worst = tanh_table()
-    print(f"constexpr float kTanhScale = {scale:.9e}f;")
+    table, worst = tanh_table()
+    print(f"constexpr float kTanhFirst = {FIRST}f, kTanhMost = {MOST}f;")
     print(f"alignas(64) constexpr float kTanh[{DEGREE + 2}][16] = {{")
     print(",\n".join("    " + cpp(row) for row in table.T) + "};")
     print(f"alignas(64) constexpr float kPowers[16] = {cpp(np.exp2(np.arange(16) / 16))};")

@@ -94,9 +94,10 @@ def test_divergence_stays_in_its_lane(units: tuple[int, ...], target: str, preci
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("units", [(4,), (9,), (4, 3)])
-def test_a_nan_of_a_relu_stays_one(units: tuple[int, ...], target: str, precision: str):
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "elu"])
+def test_a_nan_stays_one(activation: str, units: tuple[int, ...], target: str, precision: str):
     """Whichever weight it is that is NaN: a unit that is neither on nor off is not off."""
-    recipe = fits.recipe(units, "relu", kernel=fits.HE, epochs=2)
+    recipe = fits.recipe(units, activation, kernel=fits.HE, epochs=2)
     x, y = fits.sine(70, -1.0, 1.0)
     starts = np.repeat(draw(recipe, 0, 0, 1), recipe.parameters + 1, axis=0)
     starts[np.arange(recipe.parameters), np.arange(recipe.parameters)] = np.nan

@@ -127,6 +127,23 @@ template <class Real, int N>
   logistics(z);
 }
 
+// N sums on their way through f, if kOverlaps: `pass` takes some in while it works out f of those taken in before. With
+// kLosesNaN it may make a number of a NaN.
+template <class Real, class F, int N>
+struct UnderWay {
+  static constexpr bool kOverlaps = false, kLosesNaN = false;
+};
+#if defined(WHYFIT_TABLES)
+template <int N>
+struct UnderWay<float, Tanh<float>, N> : TangentsUnderWay<N> {
+  static constexpr bool kOverlaps = true, kLosesNaN = true;
+};
+template <int N>
+struct UnderWay<float, Sigmoid<float>, N> : LogisticsUnderWay<N> {
+  static constexpr bool kOverlaps = true, kLosesNaN = false;
+};
+#endif
+
 // Calls visit with the layer's activation, where it is one of the above: the kernels of layers are
 // compiled for each of these. All others pass through `with_curve` (curves.hpp) in a step of their own.
 template <class Real, class Visit>

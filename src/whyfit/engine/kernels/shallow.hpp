@@ -54,6 +54,19 @@ inline Unit<Real, I> load_unit(const Shallow<Real>& net, int unit) {
   return loaded;
 }
 
+// The same for the way there. Where f might make a number of a sum that is none, the output is none because
+// its weight is: w - w is 0 for all finite w.
+template <class Real, class F, int I>
+inline Unit<Real, I> load_unit_to_weigh(const Shallow<Real>& net, int unit) {
+  Unit<Real, I> loaded = load_unit<Real, I>(net, unit);
+  if constexpr (UnderWay<Real, F, 1>::kLosesNaN) {
+    #pragma GCC unroll 8
+    for (int i = 0; i < I; ++i) loaded.out += loaded.kernel[i] - loaded.kernel[i];
+    loaded.out += loaded.bias - loaded.bias;
+  }
+  return loaded;
+}
+
 template <class Real, int I>
 inline void store_gradient(const Shallow<Real>& net, int unit, const Unit<Real, I>& sum) {
   #pragma GCC unroll 8
@@ -79,6 +92,39 @@ template <class Real, int I, class Rows>
   #pragma GCC unroll 8
   for (int i = 0; i < I; ++i) z += x.at(sample, i) * unit.kernel[i];
   return z;
+}
+
+// Calls use(sample, values) with f of the units' sums, of kTogether samples at once or of one beside the next one's.
+template <class Real, class F, int I, int U, int kTogether, class Rows, class Use>
+[[gnu::always_inline]] inline void unit_values(const F& f, const Unit<Real, I> (&unit)[U], const Rows& x,
+                                               int samples, const Use& use) {
+  if constexpr (UnderWay<Real, F, U>::kOverlaps) {
+    UnderWay<Real, F, U> under_way;
+    Vector<Real> value[U];
+    auto pass = [&](int sample) {
+      Vector<Real> z[U];
+      #pragma GCC unroll 8
+      for (int u = 0; u < U; ++u) z[u] = unit_sum<Real, I>(unit[u], x, sample);
+      under_way.pass(z, value);
+    };
+    pass(0);
+    for (int s = 0; s < samples; ++s) {
+      pass(s + 1 < samples ? s + 1 : s);
+      use(s, value);
+    }
+  } else {
+    auto some = [&](auto together, int sample) {
+      Vector<Real> value[together * U];
+      for (int s = 0; s < together; ++s)
+        #pragma GCC unroll 8
+        for (int u = 0; u < U; ++u) value[s * U + u] = unit_sum<Real, I>(unit[u], x, sample + s);
+      apply(f, value);
+      for (int s = 0; s < together; ++s) use(sample + s, value + s * U);
+    };
+    int s = 0;
+    for (; s + kTogether <= samples; s += kTogether) some(std::integral_constant<int, kTogether>{}, s);
+    for (; s < samples; ++s) some(std::integral_constant<int, 1>{}, s);
+  }
 }
 
 // What one sample adds to a unit's gradient, delta being the sample's.
@@ -127,7 +173,7 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
                       int batch) {
   Unit<Real, I> unit[U], sum[U];
   #pragma GCC unroll 8
-  for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, u);
+  for (int u = 0; u < U; ++u) unit[u] = load_unit_to_weigh<Real, F, I>(net, u);
   const Vector<Real> output_bias = net.output.bias[0];
   Vector<Real> loss = {}, bias_sum = {};
   if constexpr (F::kCheap && kManyRegisters) {
@@ -183,11 +229,8 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
     }
   } else {
     // Two loops: in one, the sums and what f computes with would push each other out of the registers.
-    for (int s = 0; s < samples; ++s) {
-      Vector<Real> value[U], error = output_bias - y.at(s, 0);
-      #pragma GCC unroll 8
-      for (int u = 0; u < U; ++u) value[u] = unit_sum<Real, I>(unit[u], x, s);
-      apply(f, value);
+    unit_values<Real, F, I, U, 1>(f, unit, x, samples, [&](int s, const Vector<Real>* value) {
+      Vector<Real> error = output_bias - y.at(s, 0);
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) {
         net.unit_output[s * U + u] = value[u];
@@ -197,7 +240,7 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
       loss += L::value(error);
       bias_sum += delta;
       net.prediction[s] = delta;
-    }
+    });
     for (int s = 0; s < samples; ++s) {
       const Vector<Real> delta = net.prediction[s];
       #pragma GCC unroll 8
@@ -214,40 +257,20 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
   return loss;
 }
 
-template <class Real, class F, int I, int U, int S, class Rows>
-[[gnu::always_inline]] inline void forward_samples(const F& f, const Shallow<Real>& net,
-                                                   const Unit<Real, I> (&unit)[U], const Rows& x,
-                                                   int sample, int samples, int first) {
-  Vector<Real> value[S * U];
-  #pragma GCC unroll 8
-  for (int s = 0; s < S; ++s)
-    #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) value[s * U + u] = unit_sum<Real, I>(unit[u], x, sample + s);
-  apply(f, value);
-  #pragma GCC unroll 8
-  for (int s = 0; s < S; ++s) {
-    Vector<Real> prediction = net.prediction[sample + s];
-    #pragma GCC unroll 8
-    for (int u = 0; u < U; ++u) {
-      if constexpr (!F::kCheap)
-        net.unit_output[first * samples + (sample + s) * U + u] = value[s * U + u];
-      prediction += value[s * U + u] * unit[u].out;
-    }
-    net.prediction[sample + s] = prediction;
-  }
-}
-
 template <class Real, class F, int I, int U, class Rows>
 inline void forward_units(const F& f, const Shallow<Real>& net, const Rows& x, int samples, int first) {
   Unit<Real, I> unit[U];
   #pragma GCC unroll 8
-  for (int u = 0; u < U; ++u) unit[u] = load_unit<Real, I>(net, first + u);
-  constexpr int kTogether = F::kSamplesTogether;
-  int s = 0;
-  for (; s + kTogether <= samples; s += kTogether)
-    forward_samples<Real, F, I, U, kTogether>(f, net, unit, x, s, samples, first);
-  for (; s < samples; ++s)
-    forward_samples<Real, F, I, U, 1>(f, net, unit, x, s, samples, first);
+  for (int u = 0; u < U; ++u) unit[u] = load_unit_to_weigh<Real, F, I>(net, first + u);
+  unit_values<Real, F, I, U, F::kSamplesTogether>(f, unit, x, samples, [&](int s, const Vector<Real>* value) {
+    Vector<Real> prediction = net.prediction[s];
+    #pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) {
+      if constexpr (!F::kCheap) net.unit_output[first * samples + s * U + u] = value[u];
+      prediction += value[u] * unit[u].out;
+    }
+    net.prediction[s] = prediction;
+  });
 }
 
 template <class Real, class F, int I, int U, class Rows>

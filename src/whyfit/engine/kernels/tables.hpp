@@ -1,8 +1,8 @@
 // tanh and the sigmoid by table, where one instruction looks up 16 floats among 16 (AVX-512).
 //
-// N registers pass through each operation together: a value waits four cycles for the one before it in
-// its own chain, and the machine looks only some sixty operations ahead. scripts/fit_tables.py remakes the
-// numbers; the tests hold both to 4 units in the last place.
+// N registers pass through each operation together, and the second half of the way of some beside the first half of that
+// of the next: a value waits four cycles for the one before it in its own chain, and the machine looks only some
+// sixty operations ahead. scripts/fit_tables.py remakes the numbers; the tests hold both to 4 units in the last place.
 #pragma once
 
 #include "vector.hpp"
@@ -12,36 +12,36 @@
 namespace whyfit {
 namespace WHYFIT_TARGET {
 
-constexpr float kTanhScale = 1.441241741e+00f;
+constexpr float kTanhFirst = 0.75f, kTanhMost = 9.2f;
 alignas(64) constexpr float kTanh[7][16] = {
-    {8.671875000e-01f, 1.214843750e+00f, 1.562500000e+00f, 1.906250000e+00f, 2.429687500e+00f,
-     3.121093750e+00f, 3.816406250e+00f, 4.511718750e+00f, 5.550781250e+00f, 6.937500000e+00f,
-     8.324218750e+00f, 0.000000000e+00f, 0.000000000e+00f, 2.617187500e-01f, 4.335937500e-01f,
-     6.054687500e-01f},
-    {6.999423504e-01f, 8.381265998e-01f, 9.158245325e-01f, 9.567693472e-01f, 9.846086502e-01f,
-     9.961163402e-01f, 9.990318418e-01f, 9.997588992e-01f, 9.999698400e-01f, 9.999980927e-01f,
-     9.999998808e-01f, 1.000000000e+00f, 0.000000000e+00f, 2.559024394e-01f, 4.083202779e-01f,
-     5.409295559e-01f},
-    {5.100807548e-01f, 2.975437641e-01f, 1.612653732e-01f, 8.459243923e-02f, 3.054573201e-02f,
-     7.752204314e-03f, 1.935320441e-03f, 4.820904578e-04f, 6.037006460e-05f, 3.769989689e-06f,
-     2.354219646e-07f, 0.000000000e+00f, 1.000000000e+00f, 9.345139861e-01f, 8.332745433e-01f,
-     7.073951960e-01f},
-    {-3.570332825e-01f, -2.493876666e-01f, -1.476936191e-01f, -8.093565702e-02f,
-     -3.006953001e-02f, -7.719584741e-03f, -1.932750689e-03f, -4.817961017e-04f, -5.998298730e-05f,
-     -3.745949925e-06f, -2.339243821e-07f, 0.000000000e+00f, 2.253748562e-06f, -2.391422391e-01f,
-     -3.402409256e-01f, -3.826500773e-01f},
-    {7.986360788e-02f, 1.098398939e-01f, 8.150935918e-02f, 4.924007133e-02f, 1.942916401e-02f,
-     5.106981378e-03f, 1.286044484e-03f, 3.210273280e-04f, 4.001002526e-05f, 2.499278708e-06f,
-     1.561055996e-07f, 0.000000000e+00f, -3.334289789e-01f, -2.503203154e-01f, -1.388359666e-01f,
-     -2.881241962e-02f},
-    {6.365857273e-02f, -8.191794157e-03f, -2.516435646e-02f, -2.011368051e-02f,
-     -9.240673855e-03f, -2.569315489e-03f, -6.559389294e-04f, -1.643013820e-04f, -2.212744039e-05f,
-     -1.382190135e-06f, -8.631396753e-08f, 0.000000000e+00f, 1.356178196e-03f, 1.429895461e-01f,
-     1.694002897e-01f, 1.428191513e-01f},
-    {-5.887639895e-02f, -2.292210050e-02f, -5.775610916e-04f, 4.670148250e-03f,
-     3.185801907e-03f, 9.899812285e-04f, 2.600436856e-04f, 6.573603605e-05f, 8.809050087e-06f,
-     5.493494655e-07f, 3.423973993e-08f, 0.000000000e+00f, 1.266757697e-01f, 6.886426359e-02f,
-     -3.869920969e-03f, -5.178505182e-02f}};
+    {1.500000000e+00f, 2.000000000e+00f, 2.500000000e+00f, 3.000000000e+00f, 3.750000000e+00f,
+     4.750000000e+00f, 5.750000000e+00f, 6.750000000e+00f, 8.250000000e+00f, 0.000000000e+00f,
+     0.000000000e+00f, 1.875000000e-01f, 3.750000000e-01f, 6.250000000e-01f, 8.750000000e-01f,
+     1.125000000e+00f},
+    {9.051483274e-01f, 9.640275836e-01f, 9.866142869e-01f, 9.950547218e-01f, 9.988943934e-01f,
+     9.998502731e-01f, 9.999797344e-01f, 9.999972582e-01f, 9.999998808e-01f, 0.000000000e+00f,
+     0.000000000e+00f, 1.853332072e-01f, 3.583573997e-01f, 5.545997024e-01f, 7.039055824e-01f,
+     8.093010783e-01f},
+    {1.807063967e-01f, 7.065080106e-02f, 2.659223042e-02f, 9.866041131e-03f, 2.209971193e-03f,
+     2.993738744e-04f, 4.052110671e-05f, 5.484031590e-06f, 2.740331126e-07f, 0.000000000e+00f,
+     1.000000000e+00f, 9.656516314e-01f, 8.715800643e-01f, 6.924191713e-01f, 5.045168996e-01f,
+     3.450317681e-01f},
+    {-1.635820866e-01f, -6.810911745e-02f, -2.623469941e-02f, -9.816425852e-03f, -2.204031684e-03f,
+     -2.988393244e-04f, -4.045370224e-05f, -5.474999853e-06f, -2.662237364e-07f, 0.000000000e+00f,
+     4.443633372e-07f, -1.789667904e-01f, -3.123277426e-01f, -3.840121925e-01f, -3.551340699e-01f,
+     -2.792371213e-01f},
+    {8.783815801e-02f, 4.211176187e-02f, 1.702060550e-02f, 6.479604170e-03f, 1.466389163e-03f,
+     1.991983881e-04f, 2.697222226e-05f, 3.650543249e-06f, 1.757677239e-07f, 0.000000000e+00f,
+     -3.333594799e-01f, -2.887177765e-01f, -1.786284596e-01f, -1.784476824e-02f, 8.180551231e-02f,
+     1.109762117e-01f},
+    {-2.429282479e-02f, -1.790258475e-02f, -8.114924654e-03f, -3.210585332e-03f, -7.671751082e-04f,
+     -1.047517871e-04f, -1.419363070e-05f, -1.921210924e-06f, -1.096452991e-07f, 0.000000000e+00f,
+     5.136901163e-04f, 1.128169298e-01f, 1.664975286e-01f, 1.373337358e-01f, 6.109954789e-02f,
+     3.700617468e-03f},
+    {-3.200156149e-03f, 4.701882135e-03f, 2.867487026e-03f, 1.230153604e-03f, 3.030747175e-04f,
+     4.174570131e-05f, 5.663089723e-06f, 7.666623674e-07f, 4.574996382e-08f, 0.000000000e+00f,
+     1.298410445e-01f, 9.711295366e-02f, 2.040744573e-02f, -5.397990346e-02f, -5.857702717e-02f,
+     -3.211046010e-02f}};
 alignas(64) constexpr float kPowers[16] = {1.000000000e+00f, 1.044273734e+00f, 1.090507746e+00f,
     1.138788581e+00f, 1.189207077e+00f, 1.241857767e+00f, 1.296839595e+00f, 1.354255557e+00f,
     1.414213538e+00f, 1.476826191e+00f, 1.542210817e+00f, 1.610490322e+00f, 1.681792855e+00f,
@@ -51,62 +51,119 @@ alignas(64) constexpr float kPowers[16] = {1.000000000e+00f, 1.044273734e+00f, 1
   return _mm512_permutexvar_ps((__m512i)index, _mm512_load_ps(table));
 }
 
-// A polynomial in |x| - centre on each of 16 segments, the last of which is the constant 1. Near 0 the
-// centre and the constant are 0, so that the error stays relative to the result.
-template <int N>
-[[gnu::always_inline]] inline void hyperbolic_tangents(Vector<float> (&x)[N]) {
-  Vector<float> size[N], rest[N], sum[N];
-  Mask<float> index[N];
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) size[n] = minimum(broadcast<float>(9.5f), absolute<float>(x[n]));
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) index[n] = as<Mask<float>>(size[n] * kTanhScale + 1.0f) >> 21;
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) rest[n] = size[n] - look_up(kTanh[0], index[n]);
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) sum[n] = look_up(kTanh[6], index[n]);
-  #pragma GCC unroll 8
-  for (int k = 5; k >= 1; --k)
-    #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest[n] + look_up(kTanh[k], index[n]);
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) x[n] = copy_sign<float>(sum[n], x[n]);
+// |x|, or `most` if that is less or x is none: one instruction.
+[[gnu::always_inline]] inline Vector<float> size_within(float most, Vector<float> x) {
+  return _mm512_range_ps(x, broadcast<float>(most), 0b1010);
 }
 
-// From e = e^-|x| alone, which never overflows: 1 / (1 + e), times e for x < 0. With n = 16 |x| / ln2
-// rounded, e is 2^(n/16), looked up and shifted, times e^r of a rest |r| <= ln2/32, for which a cubic
-// suffices. The clamp keeps 2^(n/16) a normal number; sigmoid(-87) is 1.6e-38.
+// N values on their way through tanh: `pass` finishes those that are under way and begins new ones, an operation of
+// each half in turn. NaN becomes some number or other.
+//
+// A polynomial in |x| - centre on each of 15 segments; at the end of the last it is 1. Near 0 the centre and the constant
+// are 0, so that the error stays relative to the result.
+template <int N>
+class TangentsUnderWay {
+ public:
+  [[gnu::always_inline]] void pass(const Vector<float> (&next)[N], Vector<float> (&value)[N]) {
+    Vector<float> size[N];
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) value[n] = look_up(kTanh[6], index_[n]);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) size[n] = size_within(kTanhMost, next[n]);
+    add_term(value, 5);
+    Mask<float> index[N];
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) index[n] = as<Mask<float>>(size[n] + kTanhFirst) >> 21;
+    add_term(value, 4);
+    add_term(value, 3);
+    add_term(value, 2);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) size[n] -= look_up(kTanh[0], index[n]);
+    add_term(value, 1);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) {
+      value[n] = copy_sign<float>(value[n], x_[n]);
+      x_[n] = next[n];
+      rest_[n] = size[n];
+      index_[n] = index[n];
+    }
+  }
+
+ private:
+  [[gnu::always_inline]] void add_term(Vector<float> (&sum)[N], int term) const {
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] + look_up(kTanh[term], index_[n]);
+  }
+
+  Vector<float> x_[N] = {}, rest_[N] = {};
+  Mask<float> index_[N] = {};
+};
+
+// The same for the sigmoid, 1 / (1 + e^-x). With n = -16 x / ln2 rounded, e^-x is 2^(n/16), looked up and shifted, times
+// e^-r of a rest |r| <= ln2/32, for which a cubic suffices. The clamps keep 2^(n/16) and the sum normal
+// numbers; sigmoid(-87) is 1.6e-38.
+template <int N>
+class LogisticsUnderWay {
+ public:
+  [[gnu::always_inline]] void pass(const Vector<float> (&next)[N], Vector<float> (&value)[N]) {
+    constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: the sum's low bits are a whole number
+    Vector<float> clamped[N], rounded[N], power[N], sum[N], inverse[N];
+    Mask<float> bits[N];
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) sum[n] = rest_[n] * -0.166666667f + 0.5f;
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n)
+      clamped[n] = maximum(broadcast<float>(-87.0f), minimum(broadcast<float>(87.0f), next[n]));
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] - 1.0f;
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) rounded[n] = clamped[n] * (-16 * 1.44269504088896341f) + kShift;
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] + 1.0f;
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) bits[n] = as<Mask<float>>(rounded[n]);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) rounded[n] -= kShift;
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) sum[n] = power_[n] * sum[n] + 1.0f;
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) power[n] = look_up(kPowers, bits[n]);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) rest_[n] = clamped[n] + rounded[n] * (0.693359375f / 16);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) inverse[n] = _mm512_rcp14_ps(sum[n]);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) bits[n] = (bits[n] << 19) & Mask<float>(-8388608 - Mask<float>{});
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) rest_[n] += rounded[n] * (-2.12194440e-4f / 16);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) sum[n] = 1.0f - sum[n] * inverse[n];
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) power_[n] = as<Vector<float>>(as<Mask<float>>(power[n]) + bits[n]);
+    #pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) value[n] = inverse[n] + inverse[n] * sum[n];
+  }
+
+ private:
+  Vector<float> rest_[N] = {}, power_[N] = {};
+};
+
+// All at once: of the first pass only the beginning is computed, of the second only the end. NaN stays NaN.
+template <int N>
+[[gnu::always_inline]] inline void hyperbolic_tangents(Vector<float> (&x)[N]) {
+  TangentsUnderWay<N> under_way;
+  Vector<float> value[N];
+  under_way.pass(x, value);
+  under_way.pass(x, value);
+  #pragma GCC unroll 8
+  for (int n = 0; n < N; ++n) x[n] = x[n] == x[n] ? value[n] : x[n];
+}
 template <int N>
 [[gnu::always_inline]] inline void logistics(Vector<float> (&x)[N]) {
-  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: the sum's low bits are a whole number
-  Vector<float> least[N], shifted[N], rest[N], power[N], grown[N], inverse[N];
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) least[n] = maximum(broadcast<float>(-87.0f), -absolute<float>(x[n]));
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) shifted[n] = least[n] * (16 * 1.44269504088896341f) + kShift;
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) rest[n] = least[n] - (shifted[n] - kShift) * (0.693359375f / 16);
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) rest[n] -= (shifted[n] - kShift) * (-2.12194440e-4f / 16);
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) {
-    Mask<float> bits = as<Mask<float>>(shifted[n]);
-    Mask<float> exponent = (bits << 19) & Mask<float>(-8388608 - Mask<float>{});
-    power[n] = as<Vector<float>>(as<Mask<float>>(look_up(kPowers, bits)) + exponent);
-  }
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) grown[n] = rest[n] * 0.166666667f + 0.5f;
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) grown[n] = grown[n] * rest[n] + 1.0f;
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) grown[n] = (rest[n] * grown[n]) * power[n] + power[n];
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) inverse[n] = _mm512_rcp14_ps(grown[n] + 1.0f);
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) inverse[n] += inverse[n] * (1.0f - (grown[n] + 1.0f) * inverse[n]);
-  #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n)
-    x[n] = _mm512_mask_mul_ps(inverse[n], _mm512_movepi32_mask((__m512i)x[n]), inverse[n], grown[n]);
+  LogisticsUnderWay<N> under_way;
+  Vector<float> value[N];
+  under_way.pass(x, value);
+  under_way.pass(x, x);
 }
 
 }  // namespace WHYFIT_TARGET
