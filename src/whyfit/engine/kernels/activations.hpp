@@ -127,20 +127,23 @@ template <class Real, int N>
   logistics(z);
 }
 
-// N sums on their way through f, if kOverlaps: `pass` takes some in while it works out f of those taken in before. With
-// kLosesNaN it may make a number of a NaN.
+// N sums on their way through f, if kOverlaps: `pass` takes some in, times kScale, while it works out f of those taken
+// in before. With kLosesNaN it may make a number of a NaN.
 template <class Real, class F, int N>
 struct UnderWay {
   static constexpr bool kOverlaps = false, kLosesNaN = false;
+  static constexpr float kScale = 1.0f;
 };
 #if defined(WHYFIT_TABLES)
 template <int N>
 struct UnderWay<float, Tanh<float>, N> : TangentsUnderWay<N> {
   static constexpr bool kOverlaps = true, kLosesNaN = true;
+  static constexpr float kScale = 1.0f;
 };
 template <int N>
-struct UnderWay<float, Sigmoid<float>, N> : LogisticsUnderWay<N> {
+struct UnderWay<float, Sigmoid<float>, N> : LogisticsUnderWay<N, true> {
   static constexpr bool kOverlaps = true, kLosesNaN = false;
+  static constexpr float kScale = kLogisticScale;
 };
 #endif
 

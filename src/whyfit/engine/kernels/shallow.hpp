@@ -54,16 +54,19 @@ inline Unit<Real, I> load_unit(const Shallow<Real>& net, int unit) {
   return loaded;
 }
 
-// The same for the way there. Where f might make a number of a sum that is none, the output is none because
-// its weight is: w - w is 0 for all finite w.
+// The same as `unit_values` wants it. Where f might make a number of a sum that is none, the output is none because its weight
+// is: w - w is 0 for all finite w.
 template <class Real, class F, int I>
 inline Unit<Real, I> load_unit_to_weigh(const Shallow<Real>& net, int unit) {
+  using Way = UnderWay<Real, F, 1>;
   Unit<Real, I> loaded = load_unit<Real, I>(net, unit);
-  if constexpr (UnderWay<Real, F, 1>::kLosesNaN) {
-    #pragma GCC unroll 8
-    for (int i = 0; i < I; ++i) loaded.out += loaded.kernel[i] - loaded.kernel[i];
-    loaded.out += loaded.bias - loaded.bias;
-  }
+  auto take = [&](Vector<Real>& weight) {
+    if constexpr (Way::kLosesNaN) loaded.out += weight - weight;
+    if constexpr (Way::kScale != 1.0f) weight *= Way::kScale;
+  };
+  #pragma GCC unroll 8
+  for (int i = 0; i < I; ++i) take(loaded.kernel[i]);
+  take(loaded.bias);
   return loaded;
 }
 

@@ -101,23 +101,28 @@ class TangentsUnderWay {
 
 // The same for the sigmoid, 1 / (1 + e^-x). With n = -16 x / ln2 rounded, e^-x is 2^(n/16), looked up and shifted, times
 // e^-r of a rest |r| <= ln2/32, for which a cubic suffices. The clamps keep 2^(n/16) and the sum normal
-// numbers; sigmoid(-87) is 1.6e-38.
-template <int N>
+// numbers; sigmoid(-87) is 1.6e-38. NaN stays NaN. Where the weights of a sum have been multiplied by kLogisticScale before,
+// which adds no more to its error than its own rounding does, n and the rest come without a multiplication (kScaled).
+constexpr float kLogisticScale = -16 * 1.44269504088896341f;
+
+template <int N, bool kScaled>
 class LogisticsUnderWay {
  public:
   [[gnu::always_inline]] void pass(const Vector<float> (&next)[N], Vector<float> (&value)[N]) {
     constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: the sum's low bits are a whole number
+    constexpr float kMost = kScaled ? -87 * kLogisticScale : 87.0f;
+    constexpr float kFactor = kScaled ? 0.693147182f / 16 : -1.0f;  // of the rest, in the exponent
     Vector<float> clamped[N], rounded[N], power[N], sum[N], inverse[N];
     Mask<float> bits[N];
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) sum[n] = rest_[n] * -0.166666667f + 0.5f;
+    for (int n = 0; n < N; ++n) sum[n] = rest_[n] * (kFactor * kFactor * kFactor / 6) + kFactor * kFactor / 2;
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n)
-      clamped[n] = maximum(broadcast<float>(-87.0f), minimum(broadcast<float>(87.0f), next[n]));
+      clamped[n] = maximum(broadcast<float>(-kMost), minimum(broadcast<float>(kMost), next[n]));
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] - 1.0f;
+    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] + kFactor;
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) rounded[n] = clamped[n] * (-16 * 1.44269504088896341f) + kShift;
+    for (int n = 0; n < N; ++n) rounded[n] = (kScaled ? clamped[n] : clamped[n] * kLogisticScale) + kShift;
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] + 1.0f;
     #pragma GCC unroll 8
@@ -129,13 +134,15 @@ class LogisticsUnderWay {
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) power[n] = look_up(kPowers, bits[n]);
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) rest_[n] = clamped[n] + rounded[n] * (0.693359375f / 16);
+    for (int n = 0; n < N; ++n)
+      rest_[n] = kScaled ? clamped[n] - rounded[n] : clamped[n] + rounded[n] * (0.693359375f / 16);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) inverse[n] = _mm512_rcp14_ps(sum[n]);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) bits[n] = (bits[n] << 19) & Mask<float>(-8388608 - Mask<float>{});
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) rest_[n] += rounded[n] * (-2.12194440e-4f / 16);
+    for (int n = 0; n < N; ++n)
+      if constexpr (!kScaled) rest_[n] += rounded[n] * (-2.12194440e-4f / 16);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) sum[n] = 1.0f - sum[n] * inverse[n];
     #pragma GCC unroll 8
@@ -160,7 +167,7 @@ template <int N>
 }
 template <int N>
 [[gnu::always_inline]] inline void logistics(Vector<float> (&x)[N]) {
-  LogisticsUnderWay<N> under_way;
+  LogisticsUnderWay<N, false> under_way;
   Vector<float> value[N];
   under_way.pass(x, value);
   under_way.pass(x, x);
