@@ -77,8 +77,8 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
 
 def _losses(recorder: TorchRecorder, data: DataSet, epochs: int) -> tuple[float, ...]:
     losses = recorder.losses
-    if recorder.batches is not None and recorder.batches.pass_length is None:
-        shares = recorder.batches.shares(data.steps)
+    if recorder.feed is not None and recorder.feed.batches.pass_length is None:
+        shares = recorder.feed.batches.shares(data.steps)
         whole = [losses[at : at + data.steps] for at in range(0, len(losses), data.steps)]
         losses = [float(np.dot(each, shares[: len(each)])) for each in whole]
     return tuple(losses[: max(1, epochs)])
@@ -105,7 +105,7 @@ def _calls(
     calls = [Call("fit", recorder.place)] if recorder.place else []
     things = [
         ("optimizer", recorder.optimizer),
-        ("loader", recorder.loader),
+        ("loader", recorder.feed.loader if recorder.feed else None),
         ("scheduler", recorder.scheduler),
         ("loss", graph.loss_module if graph else None),
     ]

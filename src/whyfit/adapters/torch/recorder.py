@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from whyfit.adapters.batches import Batches, DataSet
+from whyfit.adapters.batches import DataSet
 from whyfit.adapters.torch import recipe as torch_recipe
 from whyfit.adapters.torch.draws import Draws, short
 from whyfit.adapters.torch.error import Error, common
+from whyfit.adapters.torch.feed import Feed
 from whyfit.adapters.torch.graph import LossGraph
 from whyfit.adapters.torch.kept import KeptGradients
-from whyfit.adapters.torch.loaders import loader_arrays, number_of_batches, same_passes, shaped
 from whyfit.adapters.torch.recipe import RateChange
 from whyfit.adapters.torch.schedulers import Watched
 from whyfit.adapters.torch.stops import stopped_by_itself
-from whyfit.adapters.weights import without_weights
 from whyfit.records.fit import HeldOut, Place
 from whyfit.records.network import Array
 from whyfit.records.recipe import Optimizer, Recipe
@@ -65,8 +64,7 @@ class TorchRecorder:
     error: Error | None = None
     leaf: Any = None
     model: Any = None
-    loader: Any = None
-    batches: Batches | None = None
+    feed: Feed | None = None
     starts: dict[int, Any] = field(default_factory=dict)
     start: Array | None = None
     losses: list[float] = field(default_factory=list)
@@ -81,7 +79,6 @@ class TorchRecorder:
     held_out: HeldOut | None = None
     backward: Place | None = None
     clipping: tuple[tuple[str, float], ...] = ()
-    sources: list[tuple[Array, Array]] = field(default_factory=list)
     rate: float = 0.0
     steady: bool = False
     _length: int = 1
@@ -92,7 +89,6 @@ class TorchRecorder:
     _count: int = 0
     _began_cleared: bool | None = None
     _misses_all: bool = False
-    _unweighted: Batches | None = None
 
     # ---- before and after a step ----
 
@@ -109,7 +105,7 @@ class TorchRecorder:
     @property
     def weighted(self) -> bool:
         """Whether samples are weighted; the targets of `data` then have the weights as a last column."""
-        return self.batches is not None and self.batches.weighted
+        return self.feed is not None and self.feed.batches.weighted
 
     def before_first(self, trained: bool) -> None:
         """Copy the start weights, before the first step changes them.
@@ -170,17 +166,16 @@ class TorchRecorder:
             return
         self.losses.append(seen.loss)
         self.steps += 1
-        settled = self.batches is not None and self.batches.settled
-        if settled or (self.batches is None and self.reason is not None):
+        if self.feed.batches.settled if self.feed is not None else self.reason is not None:
             self._settle()
 
     def _settle(self) -> None:
         """From now on only some batches are looked at; losses of steps become means of passes."""
         self.steady = True
-        if self.batches is None or self.batches.pass_length is None:
+        if self.feed is None or self.feed.batches.pass_length is None:
             return
-        self._length = self.batches.pass_length
-        self._shares = self.batches.shares(self._length)
+        self._length = self.feed.batches.pass_length
+        self._shares = self.feed.batches.shares(self._length)
         whole = len(self.losses) // self._length
         rest = self.losses[whole * self._length :]
         means = np.array(self.losses[: whole * self._length]).reshape(whole, -1) @ self._shares
@@ -233,58 +228,10 @@ class TorchRecorder:
             self._note_clearing(seen.cleared, graph)
         self._note_error(graph.error)
         self._next_check = self.steps + max(CHECK_LEAST, self.steps // CHECK_SHARE)
-        batch = graph.batch
-        if batch is None or self.batches is None:
-            return
-        weighted = graph.error is not None and graph.error.weight is not None
-        if weighted != self.batches.weighted:
-            self.give_up("sample weights at some steps only are not supported")
-            return
-        if not self.batches.settled:
-            begins = self.steps == 0
-            new_pass = self._new_pass(seen.loaders, begins=begins)
-            self.batches.add(*batch, new_pass=new_pass)
-            self._compare_weights(*batch, new_pass=new_pass)
-            if begins:
-                self._choose_loader(seen.loaders, len(batch[0]))
-                self._note_sources(graph, *batch)
-        else:
-            self.batches.check(self.steps, *batch)
-        if self.batches.reason is not None:
-            self.give_up(self._left_out() or self.batches.reason)
-
-    def _compare_weights(self, x: Array, y: Array, *, new_pass: bool) -> None:
-        """Without their weights the batches become passes no sooner, unless the weights change."""
-        if self.batches is None or not self.batches.weighted:
-            return
-        self._unweighted = self._unweighted or Batches(targets_exact=self.batches.targets_exact)
-        self._unweighted.add(x, without_weights(y, weighted=True)[0], new_pass=new_pass)
-        passes = self._unweighted.settled and self._unweighted.repeats()
-        if passes and (not self.batches.settled or self.batches.reason is not None):
-            self.give_up("sample weights that change while training goes on are not supported")
-            self.batches = self._unweighted
-
-    def _left_out(self) -> str | None:
-        """That a pass over the loader has more batches than steps, where that is surely so."""
-        steps = self.batches.pass_length if self.batches is not None else None
-        batches = number_of_batches(self.loader)
-        if steps is None or batches is None or steps >= batches or self._whole(self.loader) is None:
-            return None
-        if steps > 1:
-            return (
-                f"{steps} steps in each pass over a loader of {batches} batches are not supported"
-            )
-        return (
-            "the loader is started anew after every optimizer step, so that only one of its "
-            f"{batches} batches is learned from in each pass, as where the step stands outside of "
-            "the loop over the batches; that is not supported"
-        )
-
-    def _whole(self, loader: Any) -> tuple[Array, Array] | None:
-        """All that a loader goes through, if what was learned from is of it."""
-        if self.batches is None or loader is None or not self.batches.begun:
-            return None
-        return self.batches.among(lambda x, y: loader_arrays(loader, x, y))
+        if self.feed is not None:
+            self.feed.take(graph, seen.loaders, self.steps)
+            if self.feed.reason is not None:
+                self.give_up(self.feed.reason)
 
     def _note_error(self, error: Error | None) -> None:
         if self.error is not None and error is not None:
@@ -300,8 +247,7 @@ class TorchRecorder:
         if graph.error is None:
             self.problem = graph.reason
             return
-        exact = graph.error.target is not None
-        self.batches = Batches(targets_exact=exact, weighted=graph.error.weight is not None)
+        self.feed = Feed.of(graph.error)
         if graph.layers:
             mine = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
             parameters = [p for each in graph.layers for p in (each.weight, each.bias)]
@@ -325,27 +271,6 @@ class TorchRecorder:
                 self.snapshots = [self.latest]
             if len(graph.leaves) > len(parameters):
                 self.give_up("weights outside the chain of layers are not supported")
-
-    def _choose_loader(self, loaders: tuple[Any, ...], size: int) -> None:
-        """Of the loaders that were begun before the first step the one that gave its batch."""
-        holding = [each for each in loaders if self._whole(each) is not None]
-        alike = [each for each in holding if getattr(each, "batch_size", None) == size]
-        self.loader = next((group[-1] for group in (alike, holding, loaders) if group), None)
-
-    def _new_pass(self, loaders: tuple[Any, ...], *, begins: bool) -> bool:
-        if begins:
-            return len(loaders) > 0
-        return any(same_passes(each, self.loader) for each in loaders)
-
-    def _note_sources(self, graph: LossGraph, x: Array, y: Array) -> None:
-        """Arrays that may hold the whole data in their order: a loader's, or what batches are cut of."""
-        if self.loader is not None:
-            self.sources += loader_arrays(self.loader, x, y)
-        base_x = getattr(graph.x, "_base", None) if graph.layers else None
-        target = graph.error.target if graph.error else None
-        base_y = getattr(target, "_base", None)
-        if base_x is not None and base_y is not None:
-            self.sources += shaped(base_x, base_y, x, y)
 
     # ---- weights ----
 
@@ -373,17 +298,12 @@ class TorchRecorder:
 
     def data(self) -> DataSet | None:
         """The data set, or None where no batch could be read."""
-        if self.batches is None or not self.batches._rows:
+        if self.feed is None:
             return None
-        data = self.batches.result(self.steps, tuple(self.sources))
-        if self.batches.weighted and data.drop_last:
-            self.give_up("weighted samples of which each pass leaves some out are not supported")
-        left_out, whole = self._left_out(), self._whole(self.loader)
-        same_each_time = self.batches.reason is None and self.batches.pass_length != 1
-        if left_out is None or whole is None or same_each_time:
-            return data
-        self.give_up(left_out)
-        return replace(data, x=whole[0], y=whole[1])  # all that the fit is looked at on
+        data = self.feed.data(self.steps)
+        if self.feed.reason is not None:
+            self.give_up(self.feed.reason)
+        return data
 
     def recipe(self, data: DataSet) -> Recipe | None:
         """Everything needed to train again; `reason` says what is missing."""
