@@ -56,6 +56,23 @@ def test_four_units_in_the_last_place(name: str, target: str):
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", ["tangent_of_unit", "logistic_of_unit"])
+def test_sums_whose_weights_are_scaled(name: str, target: str):
+    """Beside the 4 units what two roundings of the sum, its own and that of its scale, make of it: at
+    most twice the sum times the derivative of ln f."""
+    x = whole_range()
+    x = np.ascontiguousarray(x[(np.abs(x) < 86.0) & (np.abs(x) > 1e-30)])
+    function, growth = {
+        "tangent_of_unit": (np.tanh, lambda z: 2 * z / np.sinh(2 * z)),
+        "logistic_of_unit": (special.expit, lambda z: z * special.expit(-z)),
+    }[name]
+    exact = function(x.astype(np.float64))
+    unit = np.spacing(np.abs(exact).astype(np.float32)).astype(np.float64)
+    apart = np.abs(evaluate(target, name, x).astype(np.float64) - exact) / unit
+    assert np.max(apart / (4.0 + 2.0 * np.abs(growth(x.astype(np.float64))))) <= 1.0
+
+
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", ["sine", "cosine"])
 def test_sine_and_cosine(name: str, target: str):
     """Near their zeros they are right to the unit of 1, not of the result."""

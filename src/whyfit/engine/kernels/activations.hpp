@@ -127,23 +127,41 @@ template <class Real, int N>
   logistics(z);
 }
 
-// N sums on their way through f, if kOverlaps: `pass` takes some in, times kScale, while it works out f of those taken
-// in before. With kLosesNaN it may make a number of a NaN.
-template <class Real, class F, int N>
+// The same where the weights of the sums have been multiplied with kScale<F> before.
+template <class F>
+constexpr float kScale = 1.0f;
+template <>
+constexpr float kScale<Tanh<float>> = kTangentScale;
+template <>
+constexpr float kScale<Sigmoid<float>> = kLogisticScale;
+
+template <class F, class V, int N>
+[[gnu::always_inline]] inline void apply_scaled(const F& f, V (&z)[N]) {
+  apply(f, z);
+}
+template <int N>
+[[gnu::always_inline]] inline void apply_scaled(const Tanh<float>&, Vector<float> (&z)[N]) {
+  hyperbolic_tangents<true>(z);
+}
+template <int N>
+[[gnu::always_inline]] inline void apply_scaled(const Sigmoid<float>&, Vector<float> (&z)[N]) {
+  logistics<true>(z);
+}
+
+// N such sums on their way through f, if kOverlaps: `pass` takes some in while it works out f of those taken in before.
+// With kLosesNaN it may make a number of a NaN.
+template <class F, int N>
 struct UnderWay {
   static constexpr bool kOverlaps = false, kLosesNaN = false;
-  static constexpr float kScale = 1.0f;
 };
 #if defined(WHYFIT_TABLES)
 template <int N>
-struct UnderWay<float, Tanh<float>, N> : TangentsUnderWay<N> {
+struct UnderWay<Tanh<float>, N> : TangentsUnderWay<N> {
   static constexpr bool kOverlaps = true, kLosesNaN = true;
-  static constexpr float kScale = 1.0f;
 };
 template <int N>
-struct UnderWay<float, Sigmoid<float>, N> : LogisticsUnderWay<N, true> {
+struct UnderWay<Sigmoid<float>, N> : LogisticsUnderWay<N, true> {
   static constexpr bool kOverlaps = true, kLosesNaN = false;
-  static constexpr float kScale = kLogisticScale;
 };
 #endif
 

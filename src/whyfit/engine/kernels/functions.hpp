@@ -22,20 +22,19 @@ constexpr bool kFused = true;
 constexpr bool kFused = false;
 #endif
 
-// kTimes x / ln2 rounded to a whole n, as a float and as the float 2^n. Adding 1.5 * 2^23 + 127 leaves
-// n + 127 in the low bits of the sum, where a shift moves it into the exponent field; n must lie in
-// [-126, 127].
+// x times the scale, which it may have already, rounded to a whole n, as a float and as the float 2^n. Adding
+// 1.5 * 2^23 + 127 leaves n + 127 in the low bits of the sum, where a shift moves it into the exponent field; n must
+// lie in [-126, 127].
 struct Exponent {
   Vector<float> n;
   Vector<float> power;
 };
 
-template <int kTimes = 1>
-[[gnu::always_inline]] inline Exponent split_exponent(Vector<float> x) {
+template <bool kScaled = false>
+[[gnu::always_inline]] inline Exponent split_exponent(Vector<float> x, float scale = 1.44269504088896341f) {
   constexpr float kShift = 12582912.0f + 127.0f;
-  Vector<float> shifted = x * (kTimes * 1.44269504088896341f) + kShift;
-  Mask<float> bits = as<Mask<float>>(shifted) << 23;
-  return {shifted - kShift, as<Vector<float>>(bits)};
+  const Vector<float> shifted = (kScaled ? x : x * scale) + kShift;
+  return {shifted - kShift, as<Vector<float>>(as<Mask<float>>(shifted) << 23)};
 }
 
 // expm1(r) = r + r^2 q(r) for |r| <= ln2/2; largest relative error 1.3e-8.
@@ -75,57 +74,57 @@ template <int kTimes = 1>
   return exponent.power * rest + (exponent.power - 1.0f);
 }
 
-#if defined(WHYFIT_TABLES)
-[[gnu::always_inline]] inline Vector<float> hyperbolic_tangent(Vector<float> x) {
-  Vector<float> one[1] = {x};
-  hyperbolic_tangents(one);
-  return one[0];
-}
-[[gnu::always_inline]] inline Vector<float> logistic(Vector<float> x) {
-  Vector<float> one[1] = {x};
-  logistics(one);
-  return one[0];
-}
-#else
+#if !defined(WHYFIT_TABLES)
+// What the weights of a unit may be multiplied with beforehand (kScaled): n is then the sum's nearest whole number and
+// the rest what is left of it, without a multiplication. That adds no more to a sum's error than its
+// own rounding does.
+constexpr float kTangentScale = 2 * 1.44269504088896341f, kLogisticScale = -1.44269504088896341f;
+
 // tanh x = h / (h + 1) with h = expm1(2x) / 2, which is 2^n (s + 2 s^2 q(2s)) + (2^n - 1) / 2 for the
 // rest s = x - n ln2 / 2. Beyond 10 tanh is 1 in float; n then stays small enough for ln2 in one piece.
+template <bool kScaled = false>
 [[gnu::always_inline]] inline Vector<float> hyperbolic_tangent(Vector<float> x) {
-  Vector<float> clamped = maximum(broadcast<float>(-10.0f), minimum(broadcast<float>(10.0f), x));
-  Exponent exponent = split_exponent<2>(clamped);
-  Vector<float> s = clamped - exponent.n * 0.346573591f;
-  Vector<float> q = s * (32.0f * 0.0013882521f) + 16.0f * 0.0083665205f;
-  q = q * s + 8.0f * 0.0416672f;
-  q = q * s + 4.0f * 0.16666543f;
-  q = q * s + 2.0f * 0.49999997f;
-  Vector<float> rest = (s * s) * q + s;
-  Vector<float> half = exponent.power * rest + (exponent.power * 0.5f - 0.5f);
+  constexpr float kMost = kScaled ? 10 * kTangentScale : 10.0f;
+  constexpr float kHalf = 0.346573591f, u = kScaled ? kHalf : 1.0f;  // the unit of the rest
+  const Vector<float> clamped = maximum(broadcast<float>(-kMost), minimum(broadcast<float>(kMost), x));
+  const Exponent exponent = split_exponent<kScaled>(clamped, kTangentScale);
+  const Vector<float> s = kScaled ? clamped - exponent.n : clamped - exponent.n * kHalf;
+  Vector<float> q = s * (32.0f * 0.0013882521f * u * u * u * u * u * u) + 16.0f * 0.0083665205f * u * u * u * u * u;
+  q = q * s + 8.0f * 0.0416672f * u * u * u * u;
+  q = q * s + 4.0f * 0.16666543f * u * u * u;
+  q = q * s + 2.0f * 0.49999997f * u * u;
+  const Vector<float> rest = kScaled ? (q * s + u) * s : (s * s) * q + s;
+  const Vector<float> half = exponent.power * rest + (exponent.power * 0.5f - 0.5f);
   return quotient(half, half + 1.0f);
 }
 
 // 1 / (1 + e^-x), with e^-x = 2^n e^-s for the rest s = x + n ln2. The clamps keep 2^n and the sum
 // normal numbers; sigmoid(-87) is 1.6e-38. e^-s is a polynomial of relative error 9.2e-8.
+template <bool kScaled = false>
 [[gnu::always_inline]] inline Vector<float> logistic(Vector<float> x) {
-  Vector<float> clamped = maximum(broadcast<float>(-87.0f), minimum(broadcast<float>(87.0f), x));
-  Exponent exponent = split_exponent<-1>(clamped);
-  Vector<float> s = clamped + exponent.n * 0.693359375f;
-  s = s + exponent.n * -2.12194440e-4f;
-  Vector<float> p = s * -0.0082903057f + 0.041897975f;
-  p = p * s - 0.16667637f;
-  p = p * s + 0.49999151f;
-  p = p * s - 0.9999997f;
+  constexpr float kMost = kScaled ? -87 * kLogisticScale : 87.0f;
+  constexpr float u = kScaled ? -0.693147182f : 1.0f;  // the unit of the rest
+  const Vector<float> clamped = maximum(broadcast<float>(-kMost), minimum(broadcast<float>(kMost), x));
+  const Exponent exponent = split_exponent<kScaled>(clamped, kLogisticScale);
+  Vector<float> s = kScaled ? clamped - exponent.n : clamped + exponent.n * 0.693359375f;
+  if constexpr (!kScaled) s = s + exponent.n * -2.12194440e-4f;
+  Vector<float> p = s * (-0.0082903057f * u * u * u * u * u) + 0.041897975f * u * u * u * u;
+  p = p * s - 0.16667637f * u * u * u;
+  p = p * s + 0.49999151f * u * u;
+  p = p * s - 0.9999997f * u;
   p = p * s + 1.0f;
   return quotient(broadcast<float>(1.0f), exponent.power * p + 1.0f);
 }
 
-template <int N>
+template <bool kScaled = false, int N>
 inline void hyperbolic_tangents(Vector<float> (&x)[N]) {
   #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) x[n] = hyperbolic_tangent(x[n]);
+  for (int n = 0; n < N; ++n) x[n] = hyperbolic_tangent<kScaled>(x[n]);
 }
-template <int N>
+template <bool kScaled = false, int N>
 inline void logistics(Vector<float> (&x)[N]) {
   #pragma GCC unroll 8
-  for (int n = 0; n < N; ++n) x[n] = logistic(x[n]);
+  for (int n = 0; n < N; ++n) x[n] = logistic<kScaled>(x[n]);
 }
 #endif
 

@@ -335,7 +335,9 @@ NB_MODULE(_lanes, m) {
       .value("logarithm", Function::logarithm)
       .value("sine", Function::sine)
       .value("cosine", Function::cosine)
-      .value("soft_plus", Function::soft_plus);
+      .value("soft_plus", Function::soft_plus)
+      .value("tangent_of_unit", Function::tangent_of_unit)
+      .value("logistic_of_unit", Function::logistic_of_unit);
   nb::enum_<Order>(m, "Order")
       .value("given", Order::given)
       .value("group", Order::group)

@@ -54,15 +54,14 @@ inline Unit<Real, I> load_unit(const Shallow<Real>& net, int unit) {
   return loaded;
 }
 
-// The same as `unit_values` wants it. Where f might make a number of a sum that is none, the output is none because its weight
-// is: w - w is 0 for all finite w.
+// The same as `unit_values` wants it. Where f might make a number of a sum that is none, the output is none because its
+// weight is: w - w is 0 for all finite w.
 template <class Real, class F, int I>
 inline Unit<Real, I> load_unit_to_weigh(const Shallow<Real>& net, int unit) {
-  using Way = UnderWay<Real, F, 1>;
   Unit<Real, I> loaded = load_unit<Real, I>(net, unit);
   auto take = [&](Vector<Real>& weight) {
-    if constexpr (Way::kLosesNaN) loaded.out += weight - weight;
-    if constexpr (Way::kScale != 1.0f) weight *= Way::kScale;
+    if constexpr (UnderWay<F, 1>::kLosesNaN) loaded.out += weight - weight;
+    if constexpr (kScale<F> != 1.0f) weight *= kScale<F>;
   };
   #pragma GCC unroll 8
   for (int i = 0; i < I; ++i) take(loaded.kernel[i]);
@@ -101,8 +100,8 @@ template <class Real, int I, class Rows>
 template <class Real, class F, int I, int U, int kTogether, class Rows, class Use>
 [[gnu::always_inline]] inline void unit_values(const F& f, const Unit<Real, I> (&unit)[U], const Rows& x,
                                                int samples, const Use& use) {
-  if constexpr (UnderWay<Real, F, U>::kOverlaps) {
-    UnderWay<Real, F, U> under_way;
+  if constexpr (UnderWay<F, U>::kOverlaps) {
+    UnderWay<F, U> under_way;
     Vector<Real> value[U];
     auto pass = [&](int sample) {
       Vector<Real> z[U];
@@ -121,7 +120,7 @@ template <class Real, class F, int I, int U, int kTogether, class Rows, class Us
       for (int s = 0; s < together; ++s)
         #pragma GCC unroll 8
         for (int u = 0; u < U; ++u) value[s * U + u] = unit_sum<Real, I>(unit[u], x, sample + s);
-      apply(f, value);
+      apply_scaled(f, value);
       for (int s = 0; s < together; ++s) use(sample + s, value + s * U);
     };
     int s = 0;

@@ -103,7 +103,7 @@ class TangentsUnderWay {
 // e^-r of a rest |r| <= ln2/32, for which a cubic suffices. The clamps keep 2^(n/16) and the sum normal
 // numbers; sigmoid(-87) is 1.6e-38. NaN stays NaN. Where the weights of a sum have been multiplied by kLogisticScale before,
 // which adds no more to its error than its own rounding does, n and the rest come without a multiplication (kScaled).
-constexpr float kLogisticScale = -16 * 1.44269504088896341f;
+constexpr float kTangentScale = 1.0f, kLogisticScale = -16 * 1.44269504088896341f;
 
 template <int N, bool kScaled>
 class LogisticsUnderWay {
@@ -156,7 +156,7 @@ class LogisticsUnderWay {
 };
 
 // All at once: of the first pass only the beginning is computed, of the second only the end. NaN stays NaN.
-template <int N>
+template <bool kScaled = false, int N>
 [[gnu::always_inline]] inline void hyperbolic_tangents(Vector<float> (&x)[N]) {
   TangentsUnderWay<N> under_way;
   Vector<float> value[N];
@@ -165,12 +165,22 @@ template <int N>
   #pragma GCC unroll 8
   for (int n = 0; n < N; ++n) x[n] = x[n] == x[n] ? value[n] : x[n];
 }
-template <int N>
+template <bool kScaled = false, int N>
 [[gnu::always_inline]] inline void logistics(Vector<float> (&x)[N]) {
-  LogisticsUnderWay<N, false> under_way;
+  LogisticsUnderWay<N, kScaled> under_way;
   Vector<float> value[N];
   under_way.pass(x, value);
   under_way.pass(x, x);
+}
+[[gnu::always_inline]] inline Vector<float> hyperbolic_tangent(Vector<float> x) {
+  Vector<float> one[1] = {x};
+  hyperbolic_tangents(one);
+  return one[0];
+}
+[[gnu::always_inline]] inline Vector<float> logistic(Vector<float> x) {
+  Vector<float> one[1] = {x};
+  logistics(one);
+  return one[0];
 }
 
 }  // namespace WHYFIT_TARGET

@@ -35,6 +35,14 @@ std::size_t memory(const Program& program, const Task<Real>& task) {
   return Team<Real>(program, &task, 1).bytes_needed();
 }
 
+// f as a shallow network's units have it.
+template <class F, class Real>
+Vector<Real> of_scaled(Vector<Real> x) {
+  Vector<Real> sum[1] = {x * Real(kScale<F>)};
+  apply_scaled(F(Layer{}), sum);
+  return sum[0];
+}
+
 template <class Real>
 Vector<Real> function_value(Function function, Vector<Real> x) {
   switch (function) {
@@ -46,6 +54,8 @@ Vector<Real> function_value(Function function, Vector<Real> x) {
     case Function::sine: return sine_and_cosine(x).sine;
     case Function::cosine: return sine_and_cosine(x).cosine;
     case Function::soft_plus: return soft_plus<Real>(x);
+    case Function::tangent_of_unit: return of_scaled<Tanh<Real>, Real>(x);
+    case Function::logistic_of_unit: return of_scaled<Sigmoid<Real>, Real>(x);
   }
   return x;
 }

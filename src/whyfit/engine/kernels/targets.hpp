@@ -9,7 +9,8 @@ namespace whyfit {
 
 // Elementary functions, as the tests ask for them.
 enum class Function : int {
-  exponential, hyperbolic_tangent, logistic, error_function, logarithm, sine, cosine, soft_plus
+  exponential, hyperbolic_tangent, logistic, error_function, logarithm, sine, cosine, soft_plus,
+  tangent_of_unit, logistic_of_unit
 };
 
 struct Target {
