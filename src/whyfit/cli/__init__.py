@@ -67,13 +67,14 @@ def dispatch(arguments: list[str]) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of the command that comes first, or of all where none does."""
+    """The parser of the command that comes first, of all where none does, or of none for the version."""
     parser = argparse.ArgumentParser(
         prog="whyfit", description="Why your neural network fits like that, proven."
     )
     parser.add_argument("--version", action="version", version=f"whyfit {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
     asked = [COMMANDS[each] for each in arguments[:1] if each in COMMANDS]
-    for module in dict.fromkeys(asked or COMMANDS.values()):
+    known = [] if list(arguments) == ["--version"] else COMMANDS.values()
+    for module in dict.fromkeys(asked or known):
         import_module(f"whyfit.cli.{module}").add(commands)
     return parser
