@@ -185,8 +185,19 @@ def why_not_studied(evidence: Evidence, options: Options) -> str | None:
         return "which samples were held out, by which training goes, is unknown"
     if not options.retrain:
         return options.why_not
+    if evidence.left_out:
+        return (
+            f"{evidence.left_out} of the {len(evidence.fit.x) + evidence.left_out} samples hold NaN or "
+            "infinity, which makes the loss NaN whatever the start: leave them out "
+            "(numpy.isfinite) or fill them before the training"
+        )
     if evidence.data.target_is_constant:
         return "the target is constant: there is nothing to explain"
+    if evidence.data.is_unrelated:
+        return (
+            "neighbours in x differ in y as much as any two samples, so that to a smooth curve y is "
+            "noise: check that each y belongs to its x (both sorted, shuffled or cut alike)"
+        )
     return lanes.why_unsupported(fit.recipe)
 
 

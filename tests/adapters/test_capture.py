@@ -361,5 +361,23 @@ model.optimizer.learning_rate = 0.01
 model.fit(x, y, epochs=2, verbose=0)
 """
     first, second = captured(tmp_path, source).fits
-    assert first.unsupported is None
+    assert "trained on by another fit (line 12)" in first.unsupported
     assert "trained before" in second.unsupported
+
+
+STOPS = """
+class Enough(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1: self.model.stop_training = True
+model = keras.Sequential([keras.Input((1,)), Dense(2, activation="tanh"), Dense(1)])
+model.compile(keras.optimizers.SGD(0.1), "mse")
+model.fit(x, y, epochs=9, verbose=0, callbacks=[Enough()])
+"""
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_callback_of_the_script_that_stops_the_training(tmp_path: Path, fast: bool):
+    """It is called under --fast too, and no fit that it cut off is compared with whole ones."""
+    (fit,) = captured(tmp_path, STOPS, **({"substitute": EngineSubstitute()} if fast else {})).fits
+    assert fit.epochs_done == 2
+    assert "stopped after 2 of its 9 epochs (by Enough?)" in fit.unsupported

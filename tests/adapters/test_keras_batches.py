@@ -159,7 +159,7 @@ for step in range(4):
 """,
         "batches of different kinds",
     ),
-    "fit goes on": (weighted(LOOP) + weighted(ARRAYS), None),
+    "fit goes on": (weighted(LOOP) + weighted(ARRAYS), "trained on by another fit"),
 }
 
 

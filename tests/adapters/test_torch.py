@@ -403,7 +403,7 @@ def test_a_loop_over_rates_is_as_many_fits(tmp_path: Path):
 def test_going_on_with_another_optimizer_is_a_fit_of_its_own(tmp_path: Path):
     again = "opt = torch.optim.SGD(model.parameters(), lr=0.01)\n"
     first, second = fits(tmp_path, HEAD + NET + FULL + again + FULL)
-    assert first.unsupported is None
+    assert "trained on by another optimizer (made in line 17)" in first.unsupported
     assert second.unsupported == "a model that was trained before this fit is not supported"
     assert np.array_equal(first.weight_history.weights[-1], second.weight_history.weights[0])
 
@@ -633,3 +633,67 @@ def test_an_optimizer_that_no_constructor_made_is_told(tmp_path: Path):
     assert first.unsupported is None
     assert second.unsupported == "a model that was trained before this fit is not supported"
     assert second.predictions is not None
+
+
+def test_an_optimizer_that_is_made_anew_is_told(tmp_path: Path):
+    """Each begins without the momentum of the one before; the first is not where the network ends."""
+    made = "torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)"
+    code = f"""
+model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+for epoch in range(5):
+    opt = {made}
+    loss = F.mse_loss(model(x), y); {STEP}
+"""
+    found = fits(tmp_path, HEAD + code)
+    assert len(found) == 5
+    said = "made anew while the training goes on (made in line 14)"
+    assert all(said in fit.unsupported for fit in found)
+
+
+FRONTS = {
+    "detached": ("self.b(torch.relu(self.a(z)).detach())", ""),
+    "frozen": (
+        "self.b(torch.relu(self.a(z)))",
+        "for p in model.a.parameters(): p.requires_grad_(False)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_layers_that_get_no_gradient_are_told(tmp_path: Path, name: str):
+    """What the layers behind them are given is not taken for the inputs."""
+    call, frozen = FRONTS[name]
+    code = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(1, 7), nn.Linear(7, 1)
+    def forward(self, z):
+        return {call}
+model = Net()
+{frozen}
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+"""
+    (fit,) = fits(tmp_path, HEAD + code + FULL)
+    assert "2 of the 4 weights and biases of Net get no gradient" in fit.unsupported
+    assert fit.x.shape == (100, 1)
+
+
+def test_momentum_that_changes_is_told(tmp_path: Path):
+    code = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+for epoch in range(20):
+    if epoch > 0: opt.param_groups[0]["momentum"] = 0.5
+"""
+    (fit,) = fits(tmp_path, HEAD + NET + code + f"    loss = F.mse_loss(model(x), y); {STEP}\n")
+    assert "constants of the optimizer that change" in fit.unsupported
+
+
+def test_targets_of_zero_are_constant(tmp_path: Path):
+    """Computed back from differences they are rounded; that is nothing to explain."""
+    code = FULL.replace("F.mse_loss(model(x), y)", "((model(x) - 0 * y) ** 2).mean()")
+    (fit,) = fits(tmp_path, HEAD + NET + code)
+    assert gather(fit).data.target_is_constant
+    code = FULL.replace("F.mse_loss(model(x), y)", "((model(x) - (2 + 0 * y)) ** 2).mean()")
+    (fit,) = fits(tmp_path, HEAD + NET + code)
+    assert gather(fit).data.target_is_constant

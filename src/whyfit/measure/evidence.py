@@ -16,7 +16,7 @@ from whyfit.records.network import Array, Network
 
 def gather(fit: Fit) -> Evidence:
     """Measure everything that the capture allows; what it does not allow is named, not guessed."""
-    fit = _finite_samples(fit)
+    whole, fit = fit, _finite_samples(fit)
     recipe, start, end = fit.recipe, fit.start, fit.end
     counted = _counted_samples(fit)
     x, y, weight = counted.x, counted.y, _weight(counted)
@@ -58,6 +58,7 @@ def gather(fit: Fit) -> Evidence:
         else Regularisation(),
         patterns=_patterns(start, end, few),
         between=curve.between_samples(end, x, y) if end and weight is None else None,
+        left_out=len(whole.x) - len(fit.x),
     )
     said = _not_measured(evidence, traceable, weighted=weight is not None)
     return replace(evidence, not_measured=said)

@@ -82,6 +82,10 @@ class ColumnMeasures:
     deviation: float
 
 
+FLOAT32_ROUNDING = 2.0**-23
+"""Distance from 1 to the next float32."""
+
+
 @dataclass(frozen=True)
 class DataMeasures:
     """Spread of the data as passed to `fit`; `noise_floor` is a share of the variance of y.
@@ -105,8 +109,18 @@ class DataMeasures:
 
     @property
     def target_is_constant(self) -> bool:
-        """Whether there is nothing to explain."""
-        return all(column.deviation == 0.0 for column in self.y)
+        """Whether there is nothing to explain but what rounding to float32 makes of one value."""
+        return all(
+            column.deviation <= FLOAT32_ROUNDING * max(abs(column.low), abs(column.high))
+            for column in self.y
+        )
+
+    @property
+    def is_unrelated(self) -> bool:
+        """Whether neighbours in the only input differ in y about as much as any two samples: what a
+        quarter above the noise floor allows is then all of the variance.
+        """
+        return len(self.x) == 1 and self.noise_measured and 1.25 * self.noise_floor >= 1.0
 
 
 @dataclass(frozen=True)
@@ -261,6 +275,7 @@ class Evidence:
     `patterns` counts the distinct patterns of hidden ReLU units on or off that the data meet at the
     start and at the end: each is a region in which the network is linear. `between` is the mean
     squared distance of the curve from the targets midway between samples, over the variance of y.
+    `left_out` counts the samples that are not finite numbers; the others are in `fit`.
     """
 
     fit: Fit
@@ -282,6 +297,7 @@ class Evidence:
     patterns: tuple[int, int] | None = None
     between: float | None = None
     not_measured: tuple[str, ...] = ()
+    left_out: int = 0
 
     @property
     def has_hinges(self) -> bool:
@@ -300,7 +316,7 @@ class Evidence:
         """The unexplained variance up to which a fit counts as good, unless the person says otherwise:
         95 % explained, or a quarter above the noise floor.
         """
-        return max(0.05, 1.25 * self.data.noise_floor)
+        return max(0.05, 1.25 * self.data.noise_floor) if not self.data.is_unrelated else 0.05
 
     @property
     def straight_line_suffices(self) -> bool:

@@ -343,9 +343,13 @@ class Recipe:
         return schedule.rates(self.optimizer.learning_rate, made, steps, used)
 
     def largest_rate(self, samples: int) -> float:
-        """The rate at which a training without its schedule goes on: after a warm-up not the first."""
+        """The rate at which a training without its schedule goes on: after a warm-up not the first, but
+        the first where the schedule only ever rises.
+        """
         rates = self.learning_rates(samples)
-        return self.optimizer.learning_rate if rates is None else float(np.max(rates))
+        if rates is None or np.all(np.diff(rates) >= 0.0):
+            return self.optimizer.learning_rate if rates is None else float(rates[0])
+        return float(np.max(rates))
 
     def network(self, weights: Array) -> Network:
         """The network whose weights lie in one row: for each layer kernel, bias, slopes of prelu."""

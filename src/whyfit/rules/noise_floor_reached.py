@@ -27,7 +27,7 @@ def check(evidence: Evidence) -> Finding | None:
     """Report where the unexplained variance is the noise floor, give or take a quarter."""
     floor = evidence.data.noise_floor
     left = evidence.fit.unexplained_variance
-    if floor < WORTH_SAYING or not left <= FACTOR * floor:
+    if floor < WORTH_SAYING or evidence.data.is_unrelated or not left <= FACTOR * floor:
         return None
     return Finding(
         "noise-floor-reached",

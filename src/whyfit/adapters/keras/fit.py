@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,26 @@ def hand_over(recorder: KerasRecorder) -> None:
             recorder.reason or "a model that was trained before this fit is not supported"
         )
     fit = _fit(recorder)
+    if continued is None:
+        _not_the_end(recorder)
     fits.append(fit if continued is None else joined(fits.pop(), fit))
     seen.last[model], seen.number[model] = recorder, len(fits) - 1
+
+
+def _not_the_end(recorder: KerasRecorder) -> None:
+    """Say of an earlier fit that this one goes on with that the model does not end there."""
+    seen, model = recorder.seen, id(recorder.model)
+    last, fits = seen.last.get(model), recorder.session.fits
+    if last is None or last.model is not recorder.model or recorder.reason is None:
+        return
+    line = f" (line {recorder.place.line})" if recorder.place else ""
+    at = seen.number[model]
+    fits[at] = replace(
+        fits[at],
+        unsupported=fits[at].unsupported
+        or f"the same model is trained on by another fit{line}, so that this is not where it ends; "
+        "that is not supported",
+    )
 
 
 def _fit(recorder: KerasRecorder) -> Fit:

@@ -15,7 +15,7 @@ from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.data import Taken, held_out_of, is_data_set, taken
 from whyfit.adapters.keras.fast import history_of, metrics_of, unflat
 from whyfit.adapters.keras.feed import Feed, Tap
-from whyfit.adapters.keras.training import Targets
+from whyfit.adapters.keras.training import Targets, is_emulated
 from whyfit.adapters.watching import guarded
 from whyfit.adapters.weights import same_weights
 from whyfit.errors import Unsupported
@@ -292,12 +292,19 @@ class KerasRecorder:
             return None
         if self.ready and not self.reason:
             if not self.model.built:
-                self.model.build((None, self.data.x.shape[1]))
+                try:
+                    self.model(np.asarray(self.given["x"])[:1])  # as the first batch would build it
+                except Exception:
+                    self.session.say("--fast: Keras trains this fit itself: it could not be built")
+                    return None
             self.begin()
         recipe = self.recipe
         reason = self.reason or (substitute.why_not(recipe) if recipe else "it was not captured")
         if self.steering() is not None:
             reason = reason or "callback LearningRateScheduler sets its learning rate"
+        uncalled = [type(each).__name__ for each in self._callbacks() if not is_emulated(each)]
+        if uncalled:
+            reason = reason or f"the engine would not call {', '.join(dict.fromkeys(uncalled))}"
         if recipe is None or self.start is None or reason:
             self.session.say(f"--fast: Keras trains this fit itself: {reason}")
             return None
@@ -353,7 +360,22 @@ class KerasRecorder:
             self.reason = "training ended before its first step"
         self._cut_to_last_epoch()
         self._with_rates()
+        self._note_stop()
         return True
+
+    def _note_stop(self) -> None:
+        """Whether the training ended before its last epoch by no callback that is emulated."""
+        recipe, losses = self.recipe, self.history.get("loss", [])
+        if recipe is None or not self.complete or recipe.early_stopping or not losses:
+            return
+        if self.epochs_done >= recipe.epochs or not np.isfinite(losses[-1]):
+            return
+        others = [type(each).__name__ for each in self._callbacks() if not is_emulated(each)]
+        by = f" (by {', '.join(others)}?)" if others else ""
+        self.reason = self.reason or (
+            f"a training that was stopped after {self.epochs_done} of its {recipe.epochs} epochs{by} is "
+            "not supported: the engine cannot tell when another start would stop"
+        )
 
     def _cut_to_last_epoch(self) -> None:
         """Where training was cut off, the last whole epoch is the end: in the middle of one the

@@ -45,6 +45,25 @@ OPTIMIZERS = {
 STEERING_CALLBACKS = ("SwapEMAWeights",)
 
 
+EMULATED_CALLBACKS = (
+    "EarlyStopping",
+    "ReduceLROnPlateau",
+    "LearningRateScheduler",
+    "TerminateOnNaN",
+    "History",
+    "ProgbarLogger",
+)
+"""Callbacks of Keras's that the engine does the work of, or that only show or note the loss."""
+
+
+def is_emulated(callback: Any) -> bool:
+    """Whether a training without this callback is the same, for the engine does what it would."""
+    package = type(callback).__module__.split(".")[0]
+    return package == "whyfit" or (
+        package == "keras" and type(callback).__name__ in EMULATED_CALLBACKS
+    )
+
+
 @dataclass(frozen=True)
 class Targets:
     """What a loss of the script's own is asked about; `known` before the training, without weights."""

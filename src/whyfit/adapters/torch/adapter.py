@@ -40,6 +40,9 @@ DRAWN_BEFORE = (
 )
 
 
+TRAINED_BEFORE = "a model that was trained before this fit is not supported"
+
+
 class TorchAdapter:
     """Watches PyTorch."""
 
@@ -319,18 +322,38 @@ class TorchAdapter:
         recorder.backward = self._backward_at
         self._by_optimizer[optimizer] = recorder
         self._recorders.append(recorder)
-        trained = {
-            known for each in self._recorders if each is not recorder for known in each.starts
-        }
-        recorder.before_first(
-            any(id(p) in trained for group in optimizer.param_groups for p in group["params"])
-            or (self._session.midway and bool(optimizer.state))
-            or optimizer in self._late
-        )
+        mine = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        before = [each for each in self._recorders[:-1] if not mine.isdisjoint(each.starts)]
+        late = (self._session.midway and bool(optimizer.state)) or optimizer in self._late
+        trained = self._not_the_end(before, optimizer)
+        recorder.before_first(trained or (TRAINED_BEFORE if late else None))
         if self._session.substitute is not None and not self._said_fast:
             self._said_fast = True
             self._session.say("--fast: a PyTorch loop trains itself; the engine cannot replace it")
         return recorder
+
+    def _not_the_end(self, before: list[TorchRecorder], optimizer: Any) -> str | None:
+        """Say of trainings that another optimizer goes on with that the network does not end there, and
+        return what is to be said of the one that goes on.
+        """
+        if not before:
+            return None
+        places = [self._made_watch.places.of(each.optimizer) for each in before]
+        place = self._made_watch.places.of(optimizer)
+        line = f" (made in line {place.line})" if place is not None else ""
+        if place is not None and place == places[-1]:
+            anew = (
+                f"the optimizer is made anew while the training goes on{line} and forgets its momentum "
+                "and means each time, which is not supported: make it once, before the loop"
+            )
+            before[-1].give_up(anew)
+            return anew
+        for each in before:
+            each.give_up(
+                f"the same network is trained on by another optimizer{line}, so that this is not where "
+                "it ends; that is not supported"
+            )
+        return TRAINED_BEFORE
 
     def _switch(self, recorder: TorchRecorder) -> None:
         if self._current is not None and self._current is not recorder:

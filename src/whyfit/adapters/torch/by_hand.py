@@ -161,7 +161,7 @@ class HandWatch:
             single = any(each.element_size() < 8 for each in self._hand.parameters)
             self._precision = float(np.finfo(np.float32 if single else np.float64).eps)
             recorder = self._recorder = self._begin(self._hand)
-            recorder.before_first(trained=False)
+            recorder.before_first(None)
         self._backwards += 1
         self._waiting = True
         if self._graph is not None:

@@ -67,7 +67,8 @@ def read_loss(
     try:
         error, output = read_error(node)
         reason = error.reason
-        layers, x = read_chain(peeled(output))
+        chain, below = read_chain(peeled(output))
+        layers, x = _from_the_inputs(chain, below, outermost), below
         error = with_shapes(error, layers, x, output)
     except Unsupported as unsupported:
         reason = reason or str(unsupported)
@@ -90,6 +91,30 @@ def read_loss(
         made_it,
         _loss_module(node, modules or {}),
     )
+
+
+def _from_the_inputs(
+    layers: tuple[ChainLayer, ...], x: Any, outermost: Outermost | None
+) -> tuple[ChainLayer, ...]:
+    """The layers, unless weights of the module before them get no gradient: what the first of the layers
+    is given are then not the inputs. Raises Unsupported for such.
+    """
+    if outermost is None or _same_numbers(x, outermost.input):
+        return layers
+    chain = {id(each) for layer in layers for each in (layer.weight, layer.bias)}
+    weights = list(outermost.module.parameters())
+    others = sum(id(each) not in chain for each in weights)
+    if others == 0 or others == len(weights):
+        return layers
+    raise Unsupported(
+        f"{others} of the {len(weights)} weights and biases of {type(outermost.module).__name__} get no "
+        "gradient from the loss, as they are frozen, detached or under no_grad: they stay as they "
+        "started, which is not supported"
+    )
+
+
+def _same_numbers(x: Any, given: Any) -> bool:
+    return x is given or (x.numel() == given.numel() and bool((x.ravel() == given.ravel()).all()))
 
 
 def _loss_module(node: Any, modules: dict[Any, Any]) -> Any:

@@ -107,13 +107,13 @@ class TorchRecorder:
         """Whether samples are weighted; the targets of `data` then have the weights as a last column."""
         return self.feed is not None and self.feed.batches.weighted
 
-    def before_first(self, trained: bool) -> None:
+    def before_first(self, trained: str | None) -> None:
         """Copy the start weights, before the first step changes them.
 
-        `trained` says that another optimizer has changed them already.
+        `trained` says, where another optimizer has changed them already, that this is not supported.
         """
         if trained:
-            self.give_up("a model that was trained before this fit is not supported")
+            self.give_up(trained)
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 self.starts[id(parameter)] = parameter.detach().clone()
@@ -227,11 +227,24 @@ class TorchRecorder:
         elif seen.cleared is not None:
             self._note_clearing(seen.cleared, graph)
         self._note_error(graph.error)
+        self._compare_constants()
         self._next_check = self.steps + max(CHECK_LEAST, self.steps // CHECK_SHARE)
         if self.feed is not None:
             self.feed.take(graph, seen.loaders, self.steps)
             if self.feed.reason is not None:
                 self.give_up(self.feed.reason)
+
+    def _compare_constants(self) -> None:
+        """Whether the optimizer still has the constants it began with, its learning rate aside."""
+        if self.rule is None or self.steps == 0:
+            return
+        began = self.rule[0]
+        if torch_recipe.optimizer_of(self.optimizer, began.learning_rate)[0] != began:
+            self.give_up(
+                "constants of the optimizer that change while training goes on, other than its "
+                "learning rate, are not supported (OneCycleLR and CyclicLR move the momentum too, "
+                "unless cycle_momentum=False)"
+            )
 
     def _note_error(self, error: Error | None) -> None:
         if self.error is not None and error is not None:
@@ -262,8 +275,8 @@ class TorchRecorder:
             elif left_out:
                 self.give_up(
                     f"the optimizer was given {len(parameters) - left_out} of the "
-                    f"{len(parameters)} weights and biases of the layers, and the others stay as "
-                    "they started, which is not supported"
+                    f"{len(parameters)} weights and biases of the layers, and does not train the "
+                    "others, which is not supported"
                 )
             else:
                 self.start = torch_recipe.flat(graph.layers, self.starts)

@@ -321,10 +321,9 @@ class Passes {
           value *= *weight;
           slope *= *weight;
         }
-        slope *= share;
         loss_sum += value;
         slope_sum += slope;
-        delta[at] = slope;
+        delta[at] = slope * share;
       };
       if (outputs == 1 && !sample_weights)
         for (int s = 0; s < samples; ++s) add(s, y.at(s, 0) - V{}, nullptr);
@@ -333,7 +332,8 @@ class Passes {
           for (int o = 0; o < outputs; ++o)
             add(s * outputs + o, y.at(s, o) - V{}, sample_weights ? sample_weights + s : nullptr);
       sum = loss_sum;
-      slopes = slope_sum;
+      // Signs that cancel must give 0, which optimizers that divide by the gradient's size would make much of.
+      slopes = slope_sum * share;
     });
     if (delta_sum) *delta_sum = slopes;
     return sum;

@@ -9,6 +9,7 @@ from whyfit.records.study import Outcomes, Study, best_unjudged
 from whyfit.report.panels.values import percent, rounded
 from whyfit.rules import rule_named
 from whyfit.study import factors
+from whyfit.study.verdict import SLUG_OF_BLAME
 from whyfit.study.words import describe
 
 SHORT_NAMES = {
@@ -82,8 +83,15 @@ def _elsewhere(said: FitDiagnosis) -> list[str]:
 
 
 def _sound(said: FitDiagnosis, share: str) -> str:
-    """What is to be said of a good fit that most starts reach."""
-    elsewhere = _elsewhere(said)
+    """What is to be said of a good fit that was not shown to be lucky."""
+    elsewhere, study = _elsewhere(said), said.study
+    baseline = study.of(()) if study else None
+    if study is not None and baseline is not None and baseline.rate < study.plan.target_rate:
+        also = f" What is odd lies elsewhere: {'; '.join(elsewhere)}." if elsewhere else ""
+        return (
+            f"This run is good ({share} unexplained), but the start decides: "
+            f"{_baseline_count(study)} starts of the same script do as well.{also}"
+        )
     if elsewhere:
         return (
             f"The training is not at fault: the fit leaves {share} of the variance unexplained, "
@@ -249,11 +257,13 @@ def not_to_blame(said: FitDiagnosis) -> tuple[str, ...]:
     if said.study is None or not any(each.counts for each in said.study.sets):
         return ()
     words = {factor.name: factor.phrase for factor in factors.FACTORS}
-    open_ones = left_open(said.study)
+    confirmed = {cause.slug for cause in said.study.causes if cause.status == "confirmed"}
+    named = {factor for (factor, _way), slug in SLUG_OF_BLAME.items() if slug in confirmed}
+    spared = left_open(said.study) | named
     blameless = [
         words[each.factor]
         for each in said.study.blamed
-        if each.answer == "no" and each.factor not in open_ones
+        if each.answer == "no" and each.factor not in spared
     ]
     size = [each for each in said.study.causes if each.slug == "too-few-units"]
     if size and size[0].status == "refuted" and "units" not in blameless:
