@@ -209,13 +209,10 @@ def test_refusals():
 @pytest.mark.parametrize("units", [(4,), (16,)])
 def test_signs_that_cancel_give_a_gradient_of_zero(units: tuple[int, ...], target: str):
     """As many outputs too high as too low: Adam would make a step of what rounding left of their sum."""
-    recipe = fits.recipe(units, "tanh", kernel=fits.HE, epochs=5, batch_size=160, shuffle=False)
+    recipe = fits.recipe(units, "tanh", kernel=fits.HE, epochs=5, batch_size=100, shuffle=False)
     recipe = replace(recipe, loss="mae", optimizer=Optimizer("adam", 0.01, framework="torch"))
     recipe = replace(recipe, optimizer=replace(recipe.optimizer, epsilon=1e-8))
-    x = np.random.default_rng(0).uniform(-1, 1, (160, 1))
-    y = np.where(np.arange(160) % 7 < 3, 9.0, -9.0)[:, None]
-    y[:: 160 // 8] = 9.0
-    y[np.flatnonzero(y[:, 0] < 0)[: int(np.sum(y < 0)) - 80]] = 9.0
-    assert np.sum(y) == 0.0
+    x = np.random.default_rng(0).uniform(-1, 1, (100, 1))
+    y = np.where(np.arange(100) < 50, 9.0, -9.0)[:, None]
     found = train(recipe, x, y, draw(recipe, 0, 0, 8), order=Order("given"), target=target)
     assert np.all(found.weights[:, -1] == 0.0)
