@@ -301,3 +301,34 @@ def test_a_functional_layer_is_repeated_and_another_is_left_to_the_person(tmp_pa
     patched = patch(nested, program.path, fit, arm(change))
     assert patched.source is None
     assert "once more by hand" in patched.words[0]
+
+
+NOT_ONE_RATE = {
+    "assigned": ("0.01", "model.optimizer.learning_rate = 1e-5", "sets it again"),
+    "by assign": ("0.01", "model.optimizer.learning_rate.assign(1e-5)", "sets it again"),
+    "by the backend": (
+        "0.01",
+        "keras.ops.shape(x)\ntry: keras.backend.set_value(model.optimizer.learning_rate, 1e-5)\n"
+        "except AttributeError: pass",
+        "sets it again",
+    ),
+    "one of several": ("rate", "for rate in (0.1, 0.01): print(rate)", "tries several in turn"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_ONE_RATE)
+def test_a_rate_that_is_not_given_once_is_changed_by_hand(tmp_path: Path, name: str):
+    """A number where the optimizer is made would change nothing, or all rounds of a loop."""
+    given, line, words = NOT_ONE_RATE[name]
+    source = DATA + textwrap.dedent(f"""
+        import keras
+        from keras.layers import Dense
+        rate = 0.01
+        model = keras.Sequential([keras.Input((1,)), Dense(4, activation='relu'), Dense(1)])
+        model.compile(keras.optimizers.SGD(learning_rate={given}), 'mse')
+        """)
+    source += line + "\nmodel.fit(x, y, epochs=2, verbose=0)\n"
+    fit, program = fit_in(tmp_path, source)
+    patched = patch(source, program.path, fit, arm(Change("learning_rate", "0.1")))
+    assert patched.source is None
+    assert words in " ".join(patched.words)

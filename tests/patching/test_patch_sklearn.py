@@ -133,6 +133,11 @@ for _epoch in range(5):
 SURROUNDED = {
     "epochs of partial_fit": (IN_PARTS, Change("epochs", "20"), "one epoch: make 20 passes"),
     "one order of partial_fit": (IN_PARTS, Change("shuffle", "every epoch"), "leave it out"),
+    "set again": (
+        "model = MLPRegressor(max_iter=5)\nmodel.set_params(learning_rate_init=1e-4)\nmodel.fit(x, y)\n",
+        Change("learning_rate", "0.01"),
+        "in line 9, which sets it again",
+    ),
     "searched for": (SEARCH, Change("units", "8"), "search sets hidden_layer_sizes"),
     "named by a search": (SEARCH, Change("input_range", "standardised"), "names parameters"),
     "read afterwards": (

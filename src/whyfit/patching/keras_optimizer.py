@@ -12,6 +12,7 @@ from whyfit.records.fit import Place
 from whyfit.syntax.arguments import given
 from whyfit.syntax.decays import with_schedule
 from whyfit.syntax.edits import CannotPlace, Edit, calls_within
+from whyfit.syntax.later import rate_set_again
 
 COMPILE_ARGUMENTS = ("optimizer", "loss")
 OPTIMIZERS = {
@@ -30,6 +31,7 @@ def place_optimizer(request: Request, change: Change) -> None:
     """A new optimizer in place of the one that the script makes, or names in `compile`."""
     name, rate = change.to.removesuffix(")").split("(")
     _refuse_scheduler(request, f"the optimizer to {change.to}")
+    _refuse_set_again(request, rate)
     kind = OPTIMIZERS[name]
     if _keeps_schedule(request):
         raise CannotPlace(f"let the optimizer be {kind}, with a schedule that begins at {rate}")
@@ -45,6 +47,7 @@ def place_optimizer(request: Request, change: Change) -> None:
 def place_learning_rate(request: Request, change: Change) -> None:
     """Another number for `learning_rate`; where that is a schedule a number would end it."""
     _refuse_scheduler(request, f"the learning rate to {change.to}")
+    _refuse_set_again(request, change.to)
     if _keeps_schedule(request):
         raise CannotPlace(f"let the schedule begin at {change.to}")
     if (made := _made_apart(request)) is not None:
@@ -56,6 +59,14 @@ def place_learning_rate(request: Request, change: Change) -> None:
     place = calls_of(request, "compile")[0].place
     request.edits.arguments.append(Edit(place, "optimizer", code, COMPILE_ARGUMENTS))
     request.edits.imports[name] = "keras.optimizers"
+
+
+def _refuse_set_again(request: Request, rate: str) -> None:
+    """A number given to the optimizer counts for nothing where a later line sets its rate."""
+    if (line := rate_set_again(request.source)) is not None:
+        raise CannotPlace(
+            f"set the learning rate to {rate} in line {line} too, which sets it again"
+        )
 
 
 def place_schedule(request: Request, change: Change) -> None:

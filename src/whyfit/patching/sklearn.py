@@ -18,6 +18,7 @@ from whyfit.records import fit as fits
 from whyfit.records.finding import Change
 from whyfit.syntax.arguments import given
 from whyfit.syntax.edits import CannotPlace, Edit, Rewrite, calls_within
+from whyfit.syntax.later import parameter_set_again
 
 ACTIVATIONS = {"linear": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
 
@@ -57,6 +58,8 @@ def _set(argument: str, code: str, request: Request) -> None:
         for ending in ("'", '"'):
             if f"{argument}{ending}" in request.source:
                 raise CannotPlace(f"the script's search sets {argument} itself")
+    if (line := parameter_set_again(request.source, argument)) is not None:
+        raise CannotPlace(f"set {argument} to {code} in line {line}, which sets it again")
     request.edits.arguments.append(Edit(_regressor(request), argument, code))
 
 

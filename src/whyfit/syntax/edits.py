@@ -118,6 +118,12 @@ def _constants_moved(module: cst.Module, edits: Edits) -> dict[str, Any]:
             named.setdefault(given.value.value, []).append(edit)
     moved: dict[str, str] = {}
     for name, group in named.items():
+        line = names.tried_in_turn(module, name)
+        if line is not None:
+            raise CannotPlace(
+                f"give {name} the value {group[0].value} in line {line}, where the script tries "
+                "several in turn"
+            )
         places = {(_span(edit.place), edit.argument) for edit in group}
         values = {edit.value for edit in group}
         once = names.constant(module, name) is not None

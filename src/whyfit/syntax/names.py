@@ -40,6 +40,13 @@ def assigned_lines(module: cst.Module, name: str) -> list[int]:
     return finder.lines
 
 
+def tried_in_turn(module: cst.Module, name: str) -> int | None:
+    """The line of a loop that gives a name one value of a list or tuple after the other, or None."""
+    finder = _Loops(name)
+    MetadataWrapper(module).visit(finder)
+    return finder.line
+
+
 def assigned_from(module: cst.Module, created: Place) -> str | None:
     """The code of what is given the value of the call at a place, such as `scheduler` or
     `self.scheduler`, or None.
@@ -62,6 +69,22 @@ class _Owner(cst.CSTVisitor):
         position: Any = self.get_metadata(PositionProvider, node.value)
         if (position.start.line, position.start.column) == self._start and len(node.targets) == 1:
             self.found = node.targets[0].target
+
+
+class _Loops(cst.CSTVisitor):
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.line: int | None = None
+
+    def visit_For(self, node: cst.For) -> None:
+        target = _Names(self._name)
+        node.target.visit(target)
+        if target.met and isinstance(node.iter, (cst.List, cst.Tuple)) and self.line is None:
+            position: Any = self.get_metadata(PositionProvider, node)
+            self.line = position.start.line
 
 
 class _Targets(cst.CSTVisitor):
