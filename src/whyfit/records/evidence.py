@@ -316,7 +316,7 @@ class Evidence:
         """The unexplained variance up to which a fit counts as good, unless the person says otherwise:
         95 % explained, or a quarter above the noise floor.
         """
-        return max(0.05, 1.25 * self.data.noise_floor) if not self.data.is_unrelated else 0.05
+        return max(0.05, 1.25 * self.data.noise_floor)
 
     @property
     def straight_line_suffices(self) -> bool:

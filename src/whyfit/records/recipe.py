@@ -244,6 +244,10 @@ outputs in what it descends (sklearn/neural_network/_base.py and _multilayer_per
 """
 
 
+MOST_WARMED_UP = 30.0
+"""A warm-up begins at no less than this share of its rate: OneCycleLR's div_factor is 25."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything needed to train a network again, given the data as passed to `fit`.
@@ -344,12 +348,13 @@ class Recipe:
 
     def largest_rate(self, samples: int) -> float:
         """The rate at which a training without its schedule goes on: after a warm-up not the first, but
-        the first where the schedule only ever rises.
+        the first where the schedule rises to the end and beyond what any warm-up does.
         """
         rates = self.learning_rates(samples)
-        if rates is None or np.all(np.diff(rates) >= 0.0):
-            return self.optimizer.learning_rate if rates is None else float(rates[0])
-        return float(np.max(rates))
+        if rates is None:
+            return self.optimizer.learning_rate
+        explodes = np.all(np.diff(rates) >= 0.0) and rates[-1] > MOST_WARMED_UP * rates[0]
+        return float(rates[0] if explodes else np.max(rates))
 
     def network(self, weights: Array) -> Network:
         """The network whose weights lie in one row: for each layer kernel, bias, slopes of prelu."""

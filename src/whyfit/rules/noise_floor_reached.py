@@ -27,10 +27,11 @@ def check(evidence: Evidence) -> Finding | None:
     """Report where the unexplained variance is the noise floor, give or take a quarter."""
     floor = evidence.data.noise_floor
     left = evidence.fit.unexplained_variance
-    if floor < WORTH_SAYING or evidence.data.is_unrelated or not left <= FACTOR * floor:
+    if floor < WORTH_SAYING or not left <= FACTOR * floor:
         return None
+    noise = f"{floor:.3g}" if not evidence.data.is_unrelated else "all of it"
     return Finding(
         "noise-floor-reached",
-        f"the fit leaves {left:.3g} of the variance unexplained, and {floor:.3g} is noise",
+        f"the fit leaves {left:.3g} of the variance unexplained, and {noise} is noise",
         (Measure("unexplained variance", left, FACTOR * floor),),
     )

@@ -23,8 +23,6 @@ def criterion(evidence: Evidence, tolerance: float | None) -> Criterion:
     if tolerance is not None:
         return Criterion(tolerance, "as asked for")
     floor = evidence.data.noise_floor
-    if evidence.data.is_unrelated:
-        return Criterion(DEFAULT_TOLERANCE, "the default, as what looks like noise is all there is")
     if 1.25 * floor > DEFAULT_TOLERANCE:
         return Criterion(1.25 * floor, f"1.25 x the noise floor of {floor:.3g}")
     return Criterion(DEFAULT_TOLERANCE, "the default: 95 % of the variance explained")

@@ -360,8 +360,8 @@ def with_shapes(error: Error, layers: tuple[ChainLayer, ...], x: Any, output: An
     return _replaced(error, output_shape=shape, target_shape=target)
 
 
-ROUNDED = 2.0**-22
-"""Share of an output below which its float32 difference to a target cannot tell the target from 0."""
+ROUNDED = 2.0**-20
+"""Share of the outputs below which their float32 differences to a target cannot tell it from 0."""
 
 
 def targets_of(error: Error, samples: int, outputs: Callable[[], Array] | None) -> Array | None:
@@ -376,7 +376,7 @@ def targets_of(error: Error, samples: int, outputs: Callable[[], Array] | None) 
         if not broadcast and difference.size != made.size:
             return None
         values = aligned - (difference if broadcast else difference.reshape(made.shape))
-        values = np.where(np.abs(values) <= ROUNDED * np.abs(aligned), 0.0, values)
+        values = np.where(np.abs(values) <= ROUNDED * np.max(np.abs(aligned)), 0.0, values)
     if broadcast and values.ndim == 2:
         values = values[0] if len(error.target_shape) == 1 else values[:, 0]
         return values.reshape(len(values), -1)

@@ -60,7 +60,7 @@ def headline(said: FitDiagnosis) -> str:
         return f"Because {'; and '.join(proven)}."
     if not np.isfinite(left):
         return f"Nothing could be retrained: {said.not_studied}."
-    if left <= said.criterion.tolerance:
+    if left <= said.criterion.tolerance and not said.evidence.data.is_unrelated:
         return (
             f"The fit is good: it leaves {share} of the variance unexplained. Whether most starts do "
             f"as well was not tested: {said.not_studied}."
