@@ -23,7 +23,7 @@ from whyfit.errors import Interrupted
 from whyfit.ledger.ledger import Ledger, Page
 from whyfit.measure.evidence import gather
 from whyfit.measure.residuals import curve_rows
-from whyfit.records.diagnosis import Diagnosis, FitDiagnosis, Verdict
+from whyfit.records.diagnosis import NOT_ASKED_FOR, Diagnosis, FitDiagnosis, Verdict
 from whyfit.records.evidence import Evidence
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array
@@ -55,7 +55,7 @@ class Options:
     retrain: bool = True
     executor: Executor | Place | None = None
     ledger: Ledger = field(default_factory=Ledger.nowhere)
-    why_not: str = "no retraining was asked for"
+    why_not: str = NOT_ASKED_FOR
     report: Report = nobody
 
 

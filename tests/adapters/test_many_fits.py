@@ -219,3 +219,26 @@ def test_workers_of_a_loader_are_not_worth_a_word(tmp_path: Path):
     captured, _program = run(tmp_path, source)
     assert len(captured.fits) == 1
     assert captured.problems == ()
+
+
+def test_where_no_fit_can_be_retrained_the_last_is_told(tmp_path: Path):
+    """With it the script ends; the reason is said, not only a table shown."""
+    source = (
+        DATA
+        + """
+import torch
+model = torch.nn.Sequential(torch.nn.Linear(1, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+x, y = (torch.tensor(each, dtype=torch.float32) for each in (x, y))
+for epoch in range(5):
+    opt = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    loss = ((model(x) - y) ** 2).mean()
+    opt.zero_grad(); loss.backward(); opt.step()
+"""
+    )
+    (tmp_path / "anew.py").write_text(source)
+    command = [sys.executable, "-m", "whyfit", "run", "anew.py"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    said = " ".join(said.split())
+    assert "5 fits; none can be retrained; the last, fit 5, is explained below" in said
+    assert "the optimizer is made anew while the training goes on (made in line 12)" in said
+    assert "Because" not in said

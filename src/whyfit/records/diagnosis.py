@@ -24,6 +24,10 @@ Verdict = Literal[
 ]
 
 
+NOT_ASKED_FOR = "no retraining was asked for"
+"""Why nothing was retrained, where a person wished that."""
+
+
 @dataclass(frozen=True, eq=False)
 class FitDiagnosis:
     """Everything said of one fit.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from whyfit.records.diagnosis import NOT_ASKED_FOR
 from whyfit.report.panels.conclusions import number
 from whyfit.report.panels.fit import FitPanel
 from whyfit.report.panels.report import Report
@@ -18,7 +19,8 @@ MOST_ROWS = 40
 
 @dataclass(frozen=True)
 class FitTable:
-    """Cells of a table of fits; `fits` are their indices, `worst` that of the one to tell in full.
+    """Cells of a table of fits; `fits` are their indices, `worst` that of the one to tell in full: where
+    none is `retrained` the last, with which the script ends.
 
     `left_out` rows are not in it: those of the fits that fit best are the first to go.
     """
@@ -28,6 +30,7 @@ class FitTable:
     fits: tuple[int, ...]
     worst: int | None
     left_out: int = 0
+    retrained: bool = True
 
     @property
     def caption(self) -> str:
@@ -36,7 +39,8 @@ class FitTable:
         if self.left_out:
             said += f", the best {self.left_out} left out"
         if self.worst is not None:
-            said += f"; the worst, fit {self.worst + 1}, is explained below"
+            which = "the worst" if self.retrained else "none can be retrained; the last"
+            said += f"; {which}, fit {self.worst + 1}, is explained below"
         return said
 
 
@@ -71,7 +75,17 @@ def fit_table(report: Report) -> FitTable | None:
         )
         for at in kept
     )
-    return FitTable(head, rows, tuple(kept), _worst(fits), len(fits) - len(kept))
+    worst = _worst(fits)
+    left_out = len(fits) - len(kept)
+    last = len(fits) - 1 if worst is None and asked_for(fits) else None
+    return FitTable(
+        head, rows, tuple(kept), last if worst is None else worst, left_out, worst is not None
+    )
+
+
+def asked_for(fits: tuple[FitPanel, ...]) -> bool:
+    """Whether fits were to be retrained, so that each says why it could not be."""
+    return all(panel.not_tested and panel.not_tested != NOT_ASKED_FOR for panel in fits)
 
 
 def _place(panel: FitPanel) -> str:
