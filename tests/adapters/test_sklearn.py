@@ -218,3 +218,26 @@ for _ in range(5):
     assert fit.recipe.epochs == fit.epochs_done == 10
     assert len(fit.history["loss"]) == 10
     assert list(fit.weight_history.epochs) == list(range(11))
+
+
+def test_a_part_of_what_a_scaler_made_is_known_as_its(tmp_path: Path):
+    """Scaled as a whole and split then; what was never scaled is not taken for it."""
+    (fit,) = fits(
+        tmp_path,
+        """
+import warnings
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPRegressor
+from sklearn.preprocessing import MinMaxScaler
+warnings.simplefilter("ignore")
+x = np.linspace(100, 900, 80).reshape(-1, 1)
+y = np.sin(x.ravel() / 100)
+a, _held_out, c, _rest = train_test_split(MinMaxScaler().fit_transform(x), y, random_state=0)
+MLPRegressor(max_iter=5, random_state=0).fit(a, c)
+""",
+    )
+    assert len(fit.x) == 60
+    assert fit.input_scaler.kind == "MinMaxScaler"
+    assert fit.target_scaler is None
+    assert fit.input_scaler.transform.invert(fit.x).max() == pytest.approx(900.0, abs=60.0)

@@ -53,17 +53,34 @@ def sorted_columns(data: Any) -> Array | None:
 
 
 def _made_by(data: Array) -> Callable[[ScaledArray], bool]:
-    """Whether a scaler made these data: the same numbers, or the same but for order and rounding."""
+    """Whether a scaler made these data: the same numbers, or the same but for order and rounding, or
+    some of its rows, as `train_test_split` takes them.
+    """
     wanted, ordered = set(digests(data)), sorted_columns(data)
 
     def made(scaled: ScaledArray) -> bool:
         if wanted & set(scaled.digests):
             return True
-        if ordered is None or scaled.values is None or scaled.values.size != ordered.size:
+        if ordered is None or scaled.values is None:
             return False
+        if scaled.values.size != ordered.size:
+            return _some_of(ordered, scaled.values)
         return np.allclose(scaled.values.reshape(ordered.shape), ordered, rtol=1e-5, atol=1e-6)
 
     return made
+
+
+LEAST_DISTINCT = 8
+"""Distinct numbers that all of them are found among others by no chance."""
+
+
+def _some_of(few: Array, many: Array) -> bool:
+    """Whether each number of a table stands in the same column of another with more rows, as float32."""
+    if few.shape[1] != many.shape[1] or len(few) >= len(many):
+        return False
+    few, many = few.astype(np.float32), many.astype(np.float32)
+    told_apart = len(np.unique(few[:, 0])) >= LEAST_DISTINCT
+    return told_apart and all(map(np.all, map(np.isin, few.T, many.T)))
 
 
 def scaler_of(session: Session, data: Array, role: str) -> tuple[Scaler, Call | None] | None:
