@@ -19,6 +19,7 @@ def test_samples_that_are_no_numbers(where: str):
     found = diagnosed(fit_of(recipe((8,), "tanh", epochs=5), x, y))
     assert found.study is None
     assert "2 of the 100 samples hold NaN or infinity" in headline(found)
+    assert not {each.rule for each in found.findings} & {"learning-rate-too-high", "loss-diverged"}
 
 
 def test_targets_in_another_order_than_their_inputs():

@@ -40,6 +40,8 @@ BOUND = 4.0
 def check(evidence: Evidence) -> Finding | None:
     """Suspect where the loss jumps, stops being a number, or was too steep for the rate."""
     training = evidence.training
+    if evidence.left_out:
+        return None  # samples that are no numbers make the loss none at any rate
     said: list[str] = []
     measures: list[Measure] = []
     if training.first_nonfinite is not None:
