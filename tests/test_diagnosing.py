@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.fits import HE, fit_of, recipe, sine
 from tests.healthy import diagnosed
 from whyfit.diagnosing import FitDiagnosis
+from whyfit.records.study import Blamed, Cause
 from whyfit.report.panels.headline import headline
+from whyfit.study.verdict import in_accord
 
 
 @pytest.mark.parametrize("where", ["x", "y"])
@@ -49,3 +53,18 @@ def test_a_good_fit_that_half_of_the_starts_reach_is_not_called_usual():
     said = headline(found)
     assert "most starts do as well" not in said
     assert f"{baseline.successes} of {baseline.replicates} starts" in said
+
+
+def test_no_answer_denies_what_a_confirmed_cause_is_about():
+    """The cause may be confirmed by another change than those that were tried of the factor alone."""
+    rate = Blamed(
+        "Is it the learning rate?", "learning_rate", "no", "No: learning rate 1 takes 0 to 0."
+    )
+    depth = Blamed("Is it the depth?", "depth", "no", "No: 2 layers take 0 to 0.")
+    cause = Cause("learning-rate-too-low", "confirmed", "", observed=True)
+    said = in_accord((rate, depth), (cause,))
+    assert [each.answer for each in said] == ["helps", "no"]
+    assert said[0].sentence.startswith("In part: learning-rate-too-low is confirmed")
+    assert said[0].sentence.endswith("learning rate 1 takes 0 to 0.")
+    refuted = replace(cause, status="refuted")
+    assert in_accord((rate, depth), (refuted,)) == (rate, depth)

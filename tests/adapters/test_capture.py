@@ -381,3 +381,18 @@ def test_a_callback_of_the_script_that_stops_the_training(tmp_path: Path, fast: 
     (fit,) = captured(tmp_path, STOPS, **({"substitute": EngineSubstitute()} if fast else {})).fits
     assert fit.epochs_done == 2
     assert "stopped after 2 of its 9 epochs (by Enough?)" in fit.unsupported
+
+
+def test_a_callback_of_the_script_that_stops_before_early_stopping_does(tmp_path: Path):
+    """The recipe has the early stopping, by which other starts would be trained to their ends."""
+    stopping = "keras.callbacks.EarlyStopping('loss', patience=3)"
+    source = STOPS.replace("[Enough()]", f"[Enough(), {stopping}]")
+    (fit,) = captured(tmp_path, source).fits
+    assert fit.recipe.early_stopping is not None
+    assert "stopped after 2 of its 9 epochs (by Enough?)" in fit.unsupported
+    alone = STOPS.replace(
+        "[Enough()]", f"[{stopping.replace('patience=3', 'patience=1, min_delta=9')}]"
+    )
+    (fit,) = captured(tmp_path, alone).fits
+    assert fit.epochs_done < 9
+    assert fit.unsupported is None

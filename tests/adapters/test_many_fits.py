@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -90,7 +91,7 @@ def test_they_are_printed_as_a_table_and_the_worst_in_full(loop):
     assert len(table.rows) == 20
     assert [row[2] for row in table.rows[:4]] == ["0.0001", "0.001", "0.01", "0.1"]
     lines = printed.splitlines()
-    assert f"the worst, fit {table.worst + 1}, is explained below" in lines[1]
+    assert f"the worst, fit {table.whole + 1}, is explained below" in lines[1]
     rows = lines[3:23]
     assert [row.split()[0] for row in rows] == [str(at) for at in range(1, 21)]
     assert sum("sklearn; " in line for line in lines) == 1  # the head of a fit told in full
@@ -100,7 +101,7 @@ def test_they_are_printed_as_a_table_and_the_worst_in_full(loop):
 def test_the_page_has_the_table_the_worst_whole_and_the_others_in_short(loop):
     report, _printed = loop
     page = html.render(report)
-    worst = fit_table(report).worst + 1
+    worst = fit_table(report).whole + 1
     assert page.count("<article") == 20
     assert page.index(f'id="fit{worst}-head"') < page.index('id="fit1-head"')
     assert page.count('class="plot"') > 0
@@ -242,3 +243,14 @@ for epoch in range(5):
     assert "5 fits; none can be retrained; the last, fit 5, is explained below" in said
     assert "the optimizer is made anew while the training goes on (made in line 12)" in said
     assert "Because" not in said
+
+
+def test_a_worst_fit_that_is_not_reproduced_is_told_as_the_worst(loop):
+    """It was tried; the others say that only it was."""
+    report = loop[0]
+    at = fit_table(report).whole
+    differs = replace(report.fits[at].replay, status="differs")
+    worst = replace(report.fits[at], plan=None, replay=differs)
+    fits = (*report.fits[:at], worst, *report.fits[at + 1 :])
+    table = fit_table(replace(report, fits=fits))
+    assert (table.whole, table.tried) == (at, True)

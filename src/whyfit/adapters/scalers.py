@@ -71,7 +71,7 @@ def _made_by(data: Array) -> Callable[[ScaledArray], bool]:
 
 
 LEAST_DISTINCT = 8
-"""Distinct numbers that all of them are found among others by no chance."""
+"""So many different numbers are not all found among others by chance."""
 
 
 def _some_of(few: Array, many: Array) -> bool:

@@ -12,7 +12,7 @@ from whyfit.records.fit import Place
 from whyfit.syntax.arguments import given
 from whyfit.syntax.decays import with_schedule
 from whyfit.syntax.edits import CannotPlace, Edit, calls_within
-from whyfit.syntax.later import rate_set_again
+from whyfit.syntax.set_again import rate_set_again
 
 COMPILE_ARGUMENTS = ("optimizer", "loss")
 OPTIMIZERS = {

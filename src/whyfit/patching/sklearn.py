@@ -18,7 +18,7 @@ from whyfit.records import fit as fits
 from whyfit.records.finding import Change
 from whyfit.syntax.arguments import given
 from whyfit.syntax.edits import CannotPlace, Edit, Rewrite, calls_within
-from whyfit.syntax.later import parameter_set_again
+from whyfit.syntax.set_again import parameter_set_again
 
 ACTIVATIONS = {"linear": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
 

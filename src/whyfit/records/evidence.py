@@ -83,7 +83,7 @@ class ColumnMeasures:
 
 
 FLOAT32_ROUNDING = 2.0**-23
-"""Distance from 1 to the next float32."""
+"""Relative distance of two neighbours in float32 (numpy.finfo)."""
 
 
 @dataclass(frozen=True)

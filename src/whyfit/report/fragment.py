@@ -22,7 +22,7 @@ def render(report: Report) -> str:
     if table is None:
         whole = report.fits[:MOST_WHOLE]
     else:
-        whole = (report.fits[table.worst],) if table.worst is not None else ()
+        whole = (report.fits[table.whole],) if table.whole is not None else ()
     # Figures of two cells stand on one page, so their identifiers come from what they show.
     prefix = "w" + hashlib.sha256(to_json(report)).hexdigest()[:10]
     return (

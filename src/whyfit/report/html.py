@@ -76,7 +76,7 @@ def render(report: Report) -> str:
     script = resource("report.js")
     table = fit_table(report)
     shown = _order(report, table)
-    whole = shown if table is None else shown[: table.worst is not None]
+    whole = shown if table is None else shown[: table.whole is not None]
     return (
         templates()
         .get_template("report.html.j2")
@@ -124,8 +124,8 @@ def _order(report: Report, table: FitTable | None) -> list[int]:
     """The fits of a page: of many the worst first, as the only one whole, then those of the table."""
     if table is None:
         return list(range(len(report.fits)))
-    first = [] if table.worst is None else [table.worst]
-    return [*first, *(at for at in table.fits if at != table.worst)]
+    first = [] if table.whole is None else [table.whole]
+    return [*first, *(at for at in table.fits if at != table.whole)]
 
 
 def _drawn(panel: FitPanel, at: int, *, whole: bool) -> Drawn:

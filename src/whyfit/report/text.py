@@ -42,7 +42,7 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
     if table is not None:
         _table(table, console, whole=verbosity >= 0)
     for at, panel in enumerate(report.fits):
-        if table is not None and at != table.worst:
+        if table is not None and at != table.whole:
             continue
         if verbosity < 0:
             _wrapped(

@@ -174,12 +174,13 @@ def _full(
     smallest = min((len(held) for held in judged.representatives), default=0)
     control = controls.random_changes(laboratory, smallest) if smallest else None
     judged = judging.go_on(laboratory, judged)
+    causes = verdict.causes(laboratory, judged, evidence, findings)
     return Study(
         laboratory.plan,
         laboratory.everything(),
         judged.sets,
-        verdict.causes(laboratory, judged, evidence, findings),
-        blame.blamed(laboratory, judged, evidence),
+        causes,
+        verdict.in_accord(blame.blamed(laboratory, judged, evidence), causes),
         values,
         control,
         (*tried, *judged.notes, *surest, *_clustered(laboratory)),

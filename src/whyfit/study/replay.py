@@ -9,6 +9,7 @@ import numpy as np
 from whyfit.engine import lanes
 from whyfit.engine.initializers import draw
 from whyfit.ledger.ledger import Page
+from whyfit.records.evidence import FLOAT32_ROUNDING
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe, flatten
@@ -20,10 +21,10 @@ from whyfit.study.workers.block import Data
 REPLICATES = 64
 """With as many draws from one distribution, the next falls outside their range once in 33 times."""
 
-ROUNDING = 2.0**-23
-"""Relative distance of two neighbours in float32 (numpy.finfo), by which starts are moved where nothing
-is shuffled. Where a training swings, that much grows within some hundred epochs into another curve:
-then the engine and the framework, which round differently, can only be compared as distributions."""
+ROUNDING = FLOAT32_ROUNDING
+"""Share by which starts are moved where nothing is shuffled. Where a training swings, that much grows
+within some hundred epochs into another curve: then the engine and the framework, which round
+differently, can only be compared as distributions."""
 
 NEW_STARTS = 256
 """Where the start is unknown: ends differ by start, and rare ones must not look like a mistake."""

@@ -11,6 +11,7 @@ from whyfit.records.finding import Change, Finding
 from whyfit.records.recipe import Recipe
 from whyfit.records.study import (
     BASELINE,
+    Blamed,
     Cause,
     CauseStatus,
     Claim,
@@ -34,6 +35,25 @@ SLUG_OF_BLAME: dict[tuple[str, str | None], str] = {
     ("epochs", None): "training-too-short",
 }
 """The fault that a commonly tried change would remove, where no rule suspected it."""
+
+
+def in_accord(blamed: tuple[Blamed, ...], causes: tuple[Cause, ...]) -> tuple[Blamed, ...]:
+    """The answers to what people blame, none of which says no to a factor that a confirmed cause is
+    about: what was tried of the factor itself did not help, another change did.
+    """
+    confirmed = {cause.slug for cause in causes if cause.status == "confirmed"}
+    named = {factor: slug for (factor, _way), slug in SLUG_OF_BLAME.items() if slug in confirmed}
+
+    def said(each: Blamed) -> Blamed:
+        slug = named.get(each.factor)
+        if slug is None or each.answer != "no":
+            return each
+        alone = each.sentence.removeprefix("No: ")
+        sentence = f"In part: {slug} is confirmed, by another change than these: {alone}"
+        return replace(each, answer="helps", sentence=sentence)
+
+    return tuple(map(said, blamed))
+
 
 OBSERVED_ONLY = {
     "seed-does-not-seed-weights": "it says why runs differ, not why this one looks as it does",

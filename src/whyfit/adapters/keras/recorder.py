@@ -252,6 +252,11 @@ class KerasRecorder:
         given = self.given.get("callbacks")
         return keras.tree.flatten(getattr(given, "callbacks", given) if given is not None else [])
 
+    def _not_emulated(self) -> list[str]:
+        """Kinds of the callbacks that the engine does not do the work of."""
+        kinds = (type(each).__name__ for each in self._callbacks() if not is_emulated(each))
+        return list(dict.fromkeys(kinds))
+
     def begin_pass(self) -> None:
         """Note that a data set is gone through anew, unless it goes on from epoch to epoch."""
         if self.tap is not None and self.given.get("steps_per_epoch") is None:
@@ -294,7 +299,7 @@ class KerasRecorder:
             if not self.model.built:
                 try:
                     self.model(np.asarray(self.given["x"])[:1])  # as the first batch would build it
-                except Exception:
+                except Exception:  # the script's own mistake, which Keras will say where it trains
                     self.session.say("--fast: Keras trains this fit itself: it could not be built")
                     return None
             self.begin()
@@ -302,9 +307,8 @@ class KerasRecorder:
         reason = self.reason or (substitute.why_not(recipe) if recipe else "it was not captured")
         if self.steering() is not None:
             reason = reason or "callback LearningRateScheduler sets its learning rate"
-        uncalled = [type(each).__name__ for each in self._callbacks() if not is_emulated(each)]
-        if uncalled:
-            reason = reason or f"the engine would not call {', '.join(dict.fromkeys(uncalled))}"
+        if self._not_emulated():
+            reason = reason or f"the engine would not call {', '.join(self._not_emulated())}"
         if recipe is None or self.start is None or reason:
             self.session.say(f"--fast: Keras trains this fit itself: {reason}")
             return None
@@ -364,13 +368,15 @@ class KerasRecorder:
         return True
 
     def _note_stop(self) -> None:
-        """Whether the training ended before its last epoch by no callback that is emulated."""
+        """Give up where something else than Keras's own callbacks ended the training early."""
         recipe, losses = self.recipe, self.history.get("loss", [])
-        if recipe is None or not self.complete or recipe.early_stopping or not losses:
+        if recipe is None or not self.complete or self.engine_trained or not losses:
             return
-        if self.epochs_done >= recipe.epochs or not np.isfinite(losses[-1]):
+        # keras/src/callbacks/early_stopping.py: the epoch of its stop, 0 without one
+        stopped = any(getattr(each, "stopped_epoch", 0) > 0 for each in self._callbacks())
+        if stopped or self.epochs_done >= recipe.epochs or not np.isfinite(losses[-1]):
             return
-        others = [type(each).__name__ for each in self._callbacks() if not is_emulated(each)]
+        others = self._not_emulated()
         by = f" (by {', '.join(others)}?)" if others else ""
         self.reason = self.reason or (
             f"a training that was stopped after {self.epochs_done} of its {recipe.epochs} epochs{by} is "

@@ -108,8 +108,8 @@ def _from_the_inputs(
         return layers
     raise Unsupported(
         f"{others} of the {len(weights)} weights and biases of {type(outermost.module).__name__} get no "
-        "gradient from the loss, as they are frozen, detached or under no_grad: they stay as they "
-        "started, which is not supported"
+        "gradient from the loss (frozen, detached, under no_grad, or not used), and what the others are "
+        "given is not what the network is given: that is not supported"
     )
 
 

@@ -9,7 +9,6 @@ from whyfit.records.study import Outcomes, Study, best_unjudged
 from whyfit.report.panels.values import percent, rounded
 from whyfit.rules import rule_named
 from whyfit.study import factors
-from whyfit.study.verdict import SLUG_OF_BLAME
 from whyfit.study.words import describe
 
 SHORT_NAMES = {
@@ -257,13 +256,11 @@ def not_to_blame(said: FitDiagnosis) -> tuple[str, ...]:
     if said.study is None or not any(each.counts for each in said.study.sets):
         return ()
     words = {factor.name: factor.phrase for factor in factors.FACTORS}
-    confirmed = {cause.slug for cause in said.study.causes if cause.status == "confirmed"}
-    named = {factor for (factor, _way), slug in SLUG_OF_BLAME.items() if slug in confirmed}
-    spared = left_open(said.study) | named
+    open_ones = left_open(said.study)
     blameless = [
         words[each.factor]
         for each in said.study.blamed
-        if each.answer == "no" and each.factor not in spared
+        if each.answer == "no" and each.factor not in open_ones
     ]
     size = [each for each in said.study.causes if each.slug == "too-few-units"]
     if size and size[0].status == "refuted" and "units" not in blameless:

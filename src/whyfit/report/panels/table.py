@@ -19,8 +19,8 @@ MOST_ROWS = 40
 
 @dataclass(frozen=True)
 class FitTable:
-    """Cells of a table of fits; `fits` are their indices, `worst` that of the one to tell in full: where
-    none is `retrained` the last, with which the script ends.
+    """Cells of a table of fits; `fits` are their indices, `whole` that of the one to tell in full: the
+    worst that could be tried, or, where none could be, the last, with which the script ends.
 
     `left_out` rows are not in it: those of the fits that fit best are the first to go.
     """
@@ -28,9 +28,9 @@ class FitTable:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     fits: tuple[int, ...]
-    worst: int | None
+    whole: int | None
     left_out: int = 0
-    retrained: bool = True
+    tried: bool = True
 
     @property
     def caption(self) -> str:
@@ -38,9 +38,9 @@ class FitTable:
         said = f"{len(self.rows) + self.left_out} fits"
         if self.left_out:
             said += f", the best {self.left_out} left out"
-        if self.worst is not None:
-            which = "the worst" if self.retrained else "none can be retrained; the last"
-            said += f"; {which}, fit {self.worst + 1}, is explained below"
+        if self.whole is not None:
+            which = "the worst" if self.tried else "none can be retrained; the last"
+            said += f"; {which}, fit {self.whole + 1}, is explained below"
         return said
 
 
@@ -75,17 +75,15 @@ def fit_table(report: Report) -> FitTable | None:
         )
         for at in kept
     )
-    worst = _worst(fits)
-    left_out = len(fits) - len(kept)
-    last = len(fits) - 1 if worst is None and asked_for(fits) else None
-    return FitTable(
-        head, rows, tuple(kept), last if worst is None else worst, left_out, worst is not None
-    )
+    tried = _tried(fits)
+    last = len(fits) - 1 if _asked_for(fits) else None
+    whole = last if tried is None else tried
+    return FitTable(head, rows, tuple(kept), whole, len(fits) - len(kept), tried is not None)
 
 
-def asked_for(fits: tuple[FitPanel, ...]) -> bool:
+def _asked_for(fits: tuple[FitPanel, ...]) -> bool:
     """Whether fits were to be retrained, so that each says why it could not be."""
-    return all(panel.not_tested and panel.not_tested != NOT_ASKED_FOR for panel in fits)
+    return all(panel.not_tested != NOT_ASKED_FOR for panel in fits)
 
 
 def _place(panel: FitPanel) -> str:
@@ -113,6 +111,7 @@ def _kept(fits: tuple[FitPanel, ...]) -> list[int]:
     return sorted(sorted(range(len(fits)), key=left, reverse=True)[:MOST_ROWS])
 
 
-def _worst(fits: tuple[FitPanel, ...]) -> int | None:
-    """The fit that was retrained; the diagnosis chose it."""
-    return next((at for at, panel in enumerate(fits) if panel.plan is not None), None)
+def _tried(fits: tuple[FitPanel, ...]) -> int | None:
+    """The fit that was retrained, or replayed and not reproduced; the diagnosis chose it."""
+    tried = (panel.plan is not None or panel.replay.status != "not-run" for panel in fits)
+    return next((at for at, was in enumerate(tried) if was), None)
