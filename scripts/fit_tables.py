@@ -1,4 +1,4 @@
-"""Remake `kernels/tables.hpp`'s numbers: tanh on 15 segments, and the powers 2^(k/16).
+"""Remake `kernels/tables.hpp`'s numbers: tanh on 15 segments, and powers of two by sixteenths.
 
     python scripts/fit_tables.py
 
@@ -55,6 +55,12 @@ def tanh_table() -> tuple[np.ndarray, float]:
     return table, worst
 
 
+def powers() -> np.ndarray:
+    """Bits of 2^(k/16) less k at bit 19: with n added there those of 2^(n/16), where k is n mod 16."""
+    steps = np.arange(16)
+    return np.exp2(steps / 16).astype(np.float32).view(np.int32) - (steps << 19)
+
+
 def cpp(values: np.ndarray) -> str:
     """As an initializer of floats."""
     return "{" + ", ".join(f"{np.float32(each):.9e}f" for each in values) + "}"
@@ -65,5 +71,5 @@ if __name__ == "__main__":
     print(f"constexpr float kTanhFirst = {FIRST}f, kTanhMost = {MOST}f;")
     print(f"alignas(64) constexpr float kTanh[{DEGREE + 2}][16] = {{")
     print(",\n".join("    " + cpp(row) for row in table.T) + "};")
-    print(f"alignas(64) constexpr float kPowers[16] = {cpp(np.exp2(np.arange(16) / 16))};")
+    print(f"alignas(64) constexpr std::int32_t kPowers[16] = {{{', '.join(map(str, powers()))}}};")
     print(f"largest relative error of tanh: {worst:.1e}", file=sys.stderr)

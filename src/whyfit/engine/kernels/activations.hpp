@@ -161,7 +161,7 @@ struct UnderWay<Tanh<float>, N> : TangentsUnderWay<N> {
 };
 template <int N>
 struct UnderWay<Sigmoid<float>, N> : LogisticsUnderWay<N, true> {
-  static constexpr bool kOverlaps = true, kLosesNaN = false;
+  static constexpr bool kOverlaps = true, kLosesNaN = true;
 };
 #endif
 

@@ -8,15 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "gradients.hpp"
 #include "order.hpp"
 #include "passes.hpp"
 #include "watch.hpp"
 
 namespace whyfit {
 namespace WHYFIT_TARGET {
-
-constexpr int kMostStates = 3;
 
 // Weights times samples between two reports of progress: some milliseconds.
 constexpr std::int64_t kReportedWork = 1 << 22;
@@ -42,6 +39,11 @@ class Block {
         passes_(program, task.first_replicate),
         watcher_(program) {
     for_trained<Real>(program, [&](const Tensor& tensor) {
+      for (int l = 0; l < program.layer_count; ++l)
+        if (program.layers[l].kernel_at == tensor.at && descends_at_once(program, l)) {
+          descends_ = true;
+          return;
+        }
       if (trained_.empty() || trained_.back().second != tensor.at)
         trained_.push_back({tensor.at, tensor.at});
       trained_.back().second += tensor.count;
@@ -164,32 +166,69 @@ class Block {
 
   // One batch: forward, backward, update. Returns the sum of the losses of its samples.
   V train_on(const std::int32_t* order, std::int64_t first, int samples, int epoch) {
-    V loss, total_weight = broadcast<Real>(Real(samples));
-    if (batch_weight_) total_weight = gather_weights(order, first, samples);
-    if (task_.order_kind == Order::each_replicate) {
-      gather_lanes(order, first, samples);
-      loss = passes_.gradients(LaneRows<Real>{lane_x_, inputs_}, LaneRows<Real>{lane_y_, outputs_},
-                               batch_weight_, total_weight, samples, step_);
-    } else if (group_order_.in_pairs()) {
-      const auto* pairs = group_order_.pairs() + first;
-      loss = passes_.gradients(SharedRows<Real>{&pairs->x, 2}, SharedRows<Real>{&pairs->y, 2},
-                               batch_weight_, total_weight, samples, step_);
-    } else {
-      loss = passes_.gradients(shared_rows(task_.x, batch_x_, inputs_, order, first, samples),
-                               shared_rows(task_.y, batch_y_, outputs_, order, first, samples),
-                               batch_weight_, total_weight, samples, step_);
-    }
+    if (descends_) return descend_on(order, first, samples, epoch);
+    V total_weight, loss = pass(order, first, samples, total_weight);
+    const Rate rate = next_rate(epoch);
+    if (adjusts_) loss += adjust(rate, total_weight, samples);
+    with_optimizer<Real>(program_, clock_, rate, [&](const auto& rule) { update(rule); });
+    return loss;
+  }
+
+  // The same where large kernels descend within the pass, of whose gradient nothing else is made.
+  [[gnu::noinline]] V descend_on(const std::int32_t* order, std::int64_t first, int samples, int epoch) {
+    V total_weight, loss;
+    with_optimizer<Real>(program_, clock_, next_rate(epoch), [&](const auto& rule) {
+      using Rule = std::decay_t<decltype(rule)>;
+      const Descent<Real> descent{&step_by<Rule>, &rule, Rule::kStates, state_, program_.parameters};
+      passes_.descend_by(&descent);
+      loss = pass_apart(order, first, samples, total_weight);
+      update(rule);
+    });
+    return loss;
+  }
+
+  template <class Rule>
+  void update(const Rule& rule) {
+    for (const auto& range : trained_)
+      update_all<Real>(rule, weights_, gradient_, state_, program_.parameters, range.first, range.second);
+  }
+
+  template <class Rule>
+  static void step_by(const void* rule, V* weights, const V* gradient, V* state, std::int64_t stride,
+                      std::int64_t count) {
+    update_all<Real>(*static_cast<const Rule*>(rule), weights, gradient, state, stride, 0, count);
+  }
+
+  Rate next_rate(int epoch) {
     clock_.tick(program_, Real{});
     Rate rate{program_.learning_rate};
     if (program_.rates) rate.shared = program_.rates[program_.rates_per_step ? step_ : epoch];
     if (watcher_.watches_rate()) rate.of_lanes = watcher_.rates();
-    if (adjusts_) loss += adjust(rate, total_weight, samples);
-    with_optimizer<Real>(program_, clock_, rate, [&](const auto& rule) {
-      for (const auto& range : trained_)
-        update_all<Real>(rule, weights_, gradient_, state_, program_.parameters, range.first,
-                         range.second);
-    });
-    return loss;
+    return rate;
+  }
+
+  // Once, not in the code of each rule.
+  [[gnu::noinline]] V pass_apart(const std::int32_t* order, std::int64_t first, int samples, V& total_weight) {
+    return pass(order, first, samples, total_weight);
+  }
+
+  // Forward and backward: fills the gradient and returns the batch's loss.
+  [[gnu::always_inline]] V pass(const std::int32_t* order, std::int64_t first, int samples, V& total_weight) {
+    total_weight = broadcast<Real>(Real(samples));
+    if (batch_weight_) total_weight = gather_weights(order, first, samples);
+    if (task_.order_kind == Order::each_replicate) {
+      gather_lanes(order, first, samples);
+      return passes_.gradients(LaneRows<Real>{lane_x_, inputs_}, LaneRows<Real>{lane_y_, outputs_},
+                               batch_weight_, total_weight, samples, step_);
+    }
+    if (group_order_.in_pairs()) {
+      const auto* pairs = group_order_.pairs() + first;
+      return passes_.gradients(SharedRows<Real>{&pairs->x, 2}, SharedRows<Real>{&pairs->y, 2},
+                               batch_weight_, total_weight, samples, step_);
+    }
+    return passes_.gradients(shared_rows(task_.x, batch_x_, inputs_, order, first, samples),
+                             shared_rows(task_.y, batch_y_, outputs_, order, first, samples),
+                             batch_weight_, total_weight, samples, step_);
   }
 
   // Returns what the penalties add to the summed loss.
@@ -345,7 +384,8 @@ class Block {
   Passes<Real> passes_;
   Watcher watcher_;
   Clock clock_;
-  std::vector<std::pair<std::int64_t, std::int64_t>> trained_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> trained_;  // after the pass
+  bool descends_ = false;                                       // the others within it
   V *weights_ = nullptr, *gradient_ = nullptr, *state_ = nullptr;
   V *best_ = nullptr, *final_ = nullptr, *kept_ = nullptr;
   V *lane_x_ = nullptr, *lane_y_ = nullptr, *batch_weight_ = nullptr;

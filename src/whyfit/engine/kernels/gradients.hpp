@@ -9,6 +9,7 @@
 // clipping, which works in place, and before its weight decay, which does not.
 #pragma once
 
+#include "layers.hpp"
 #include "optimizers.hpp"
 
 namespace whyfit {
@@ -20,6 +21,17 @@ inline bool adjusts_gradients(const Program& program) {
     penalised |= program.tensors[t].l1 != 0.0 || program.tensors[t].l2 != 0.0;
   return penalised || program.clip_norm > 0.0 || program.global_clip_norm > 0.0 ||
          program.clip_value > 0.0 || program.decay != Decay::none || !program.clears_gradients;
+}
+
+// Whether a layer's kernel takes its step as soon as its gradient is known (`weight_descent` in layers.hpp): it is
+// large, a batch passes at once, and nothing else is to be done with the gradient.
+inline bool descends_at_once(const Program& program, int l) {
+  const Layer& layer = program.layers[l];
+  if (l == 0 || !is_large(layer.inputs, layer.units) || program.batch_size > kAlong) return false;
+  if (program.root_of_loss || adjusts_gradients(program)) return false;
+  for (int t = 0; t < program.tensor_count; ++t)
+    if (program.tensors[t].at == layer.kernel_at) return program.tensors[t].trainable;
+  return false;
 }
 
 template <class Real, class Visit>

@@ -1,7 +1,7 @@
 // One optimizer step over the parameters of a block, in the form and with the constants of a framework.
 //
-// Each class holds the constants of one step as scalars and says how many state vectors a
-// parameter needs; `update` changes a weight and its state from the weight's gradient. Keras's
+// Each class holds the constants of one step as scalars and says how many state vectors a parameter needs
+// (`kStates`, without what momentum, centring and amsgrad add); `update` changes a weight and its state from the weight's gradient. Keras's
 // forms are in keras/src/optimizers/<name>.py, PyTorch's in torch/optim/<name>.py. scikit-learn's two
 // (sklearn/neural_network/_stochastic_optimizers.py) are Keras's. Clipping and weight decay come before,
 // in gradients.hpp.
@@ -65,6 +65,7 @@ struct Rate {
 // w -= rate g
 template <class Real>
 struct PlainSgd {
+  static constexpr int kStates = 0;
   Vector<Real> rate;
   PlainSgd(const Program&, const Clock&, const Rate& r) : rate(r.times<Real>()) {}
   void update(Vector<Real>& weight, Vector<Real> gradient, Vector<Real>*, std::int64_t) const {
@@ -75,6 +76,7 @@ struct PlainSgd {
 // Keras, scikit-learn: m = mu m - rate g; w += m, or w += mu m - rate g with Nesterov
 template <class Real>
 struct MomentumSgd {
+  static constexpr int kStates = 1;
   Vector<Real> rate;
   Real momentum;
   bool nesterov;
@@ -95,6 +97,7 @@ struct MomentumSgd {
 // w -= rate (g + mu m) with Nesterov
 template <class Real>
 struct MomentumSgdOfTorch {
+  static constexpr int kStates = 1;
   Vector<Real> rate;
   Real momentum, rest;
   bool nesterov;
@@ -116,6 +119,7 @@ struct MomentumSgdOfTorch {
 // and the rate multiplies what momentum has gathered.
 template <class Real>
 struct RmsProp {
+  static constexpr int kStates = 1;
   Vector<Real> rate, late_rate;
   Real rho, rest, momentum, inside, outside;
   bool centered;
@@ -152,6 +156,7 @@ struct RmsProp {
 // bias correction ("epsilon hat").
 template <class Real>
 struct Adam {
+  static constexpr int kStates = 2;
   Vector<Real> alpha;
   Real rest_1, rest_2, epsilon;
   Adam(const Program& program, const Clock& clock, const Rate& r)
@@ -173,6 +178,7 @@ struct Adam {
 // m / (sqrt(v) / sqrt(1 - beta_2^t) + eps)
 template <class Real>
 struct AdamOfTorch {
+  static constexpr int kStates = 2;
   Vector<Real> alpha;
   Real rest_1, rest_2, epsilon, root;
   bool amsgrad;
@@ -204,6 +210,7 @@ struct AdamOfTorch {
 // PyTorch adds epsilon to |g| instead.
 template <class Real>
 struct Adamax {
+  static constexpr int kStates = 2;
   Vector<Real> alpha;
   Real rest_1, beta_2, inside, outside;
   Adamax(const Program& program, const Clock& clock, const Rate& r)
@@ -228,6 +235,7 @@ struct Adamax {
 // mu' the next step's mu and v^ the bias-corrected v.
 template <class Real>
 struct Nadam {
+  static constexpr int kStates = 2;
   Vector<Real> rate_of_mean, rate_of_gradient;
   Real rest_1, rest_2, epsilon, root;
   Nadam(const Program& program, const Clock& clock, const Rate& r)
@@ -252,6 +260,7 @@ struct Nadam {
 // rate divided by 1 + (t - 1) rate_decay. s begins at `initial_accumulator`.
 template <class Real>
 struct Adagrad {
+  static constexpr int kStates = 1;
   Vector<Real> rate;
   Real inside, outside;
   Adagrad(const Program& program, const Clock& clock, const Rate& r) {
@@ -272,6 +281,7 @@ struct Adagrad {
 // w -= rate d. The same in both frameworks.
 template <class Real>
 struct Adadelta {
+  static constexpr int kStates = 2;
   Vector<Real> rate;
   Real rho, rest, epsilon;
   Adadelta(const Program& program, const Clock&, const Rate& r)

@@ -8,6 +8,7 @@
 #include "arena.hpp"
 #include "curves.hpp"
 #include "dropout.hpp"
+#include "gradients.hpp"
 #include "layers.hpp"
 #include "losses.hpp"
 #include "shallow.hpp"
@@ -53,6 +54,7 @@ class Passes {
       if (is_staged(layer)) buffers.slope = arena.take<V>(count);
       if (layer.slopes) buffers.negative = arena.take<V>(count);
       if (has_activity(layer)) buffers.activity = arena.take<V>(count);
+      buffers.descends = descends_at_once(program_, l);
       if (buffers_) buffers_[l] = buffers;
       if (layer.units > widest) widest = layer.units;
     }
@@ -60,6 +62,10 @@ class Passes {
     next_delta_ = arena.take<V>(batch * widest);
     if (program_.input_dropout > 0.0) dropped_x_ = arena.take<V>(batch * inputs_);
   }
+
+  // How kernels that descend at once do so, from the next batch on; the state is that of all parameters. What the
+  // gradient then holds of them is of no use.
+  void descend_by(const Descent<Real>* descent) { descent_ = descent; }
 
   // Fills the gradient and returns the loss of the batch times samples times outputs. `weights` are
   // those of the samples, or null; `total_weight` their sum in each lane, or the number of samples.
@@ -133,6 +139,7 @@ class Passes {
     V* slope = nullptr;     // of staged layers
     V* negative = nullptr;  // prelu: min(z, 0)
     V* activity = nullptr;  // slope of the penalty on outputs
+    bool descends = false;
   };
 
   static bool has_activity(const Layer& layer) {
@@ -354,14 +361,23 @@ class Passes {
       }
       const Layer& below = program_.layers[l - 1];
       const V* input = buffers_[l - 1].output;
-      weight_gradient<Real>(LaneRows<Real>{input, gradient.inputs}, delta_, samples, gradient);
+      const Weights<Real> weights = layer_view(weights_, l);
       auto back = [&](const auto& f) {
-        input_delta<Real>(f, delta_, layer_view(weights_, l), input, samples, next_delta_);
+        input_delta<Real>(f, delta_, weights, input, samples, next_delta_);
       };
       if (is_staged(below))
         back(Linear<Real>(below));
       else
         with_activation<Real>(below, back);
+      const LaneRows<Real> rows{input, gradient.inputs};
+      if (buffers_[l].descends) {
+        Descent<Real> descent = *descent_;
+        descent.state += program_.layers[l].kernel_at;
+        if (gradient.bias) bias_gradient<Real>(delta_, samples, gradient);
+        weight_descent<Real>(rows, delta_, samples, weights, descent, gradient.kernel);
+      } else {
+        weight_gradient<Real>(rows, delta_, samples, gradient);
+      }
       V* spare = delta_;
       delta_ = next_delta_;
       next_delta_ = spare;
@@ -442,6 +458,7 @@ class Passes {
   const Dropout<Real> dropout_;
   const std::atomic<bool>* cancelled_ = nullptr;
   std::int64_t step_ = 0;
+  const Descent<Real>* descent_ = nullptr;
   int batch_ = 0, first_ = 0;  // samples of the batch, and those before the slice that passes
   V slope_share_ = {}, penalty_ = {};
   V *weights_ = nullptr, *gradient_ = nullptr, *total_ = nullptr, *slice_gradient_ = nullptr;

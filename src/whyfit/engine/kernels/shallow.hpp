@@ -290,8 +290,8 @@ inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, 
       if constexpr (F::kCheap)
         add_cheap_gradient<Real>(f.slope_at(unit_sum<Real, I>(unit[u], x, s)), sum[u], delta_x, delta);
       else
-        add_gradient<Real, F, I>(f, sum[u], x, s, net.unit_output[first * samples + s * U + u],
-                                 delta);
+        add_gradient<Real, F, I>(f, sum[u], x, s,
+                                 held<Real>(net.unit_output[first * samples + s * U + u]), delta);
     }
   }
   #pragma GCC unroll 8

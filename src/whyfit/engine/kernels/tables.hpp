@@ -42,18 +42,20 @@ alignas(64) constexpr float kTanh[7][16] = {
      4.174570131e-05f, 5.663089723e-06f, 7.666623674e-07f, 4.574996382e-08f, 0.000000000e+00f,
      1.298410445e-01f, 9.711295366e-02f, 2.040744573e-02f, -5.397990346e-02f, -5.857702717e-02f,
      -3.211046010e-02f}};
-alignas(64) constexpr float kPowers[16] = {1.000000000e+00f, 1.044273734e+00f, 1.090507746e+00f,
-    1.138788581e+00f, 1.189207077e+00f, 1.241857767e+00f, 1.296839595e+00f, 1.354255557e+00f,
-    1.414213538e+00f, 1.476826191e+00f, 1.542210817e+00f, 1.610490322e+00f, 1.681792855e+00f,
-    1.756252170e+00f, 1.834008098e+00f, 1.915206552e+00f};
+alignas(64) constexpr std::int32_t kPowers[16] = {
+    1065353216, 1065200323, 1065063874, 1064944595, 1064843248, 1064760626, 1064697559, 1064654911,
+    1064633587, 1064634532, 1064658730, 1064707212, 1064781053, 1064881375, 1065009351, 1065166205};
 
 [[gnu::always_inline]] inline Vector<float> look_up(const float* table, Mask<float> index) {
   return _mm512_permutexvar_ps((__m512i)index, _mm512_load_ps(table));
 }
 
-// |x|, or `most` if that is less or x is none: one instruction.
+// |x|, or `most` if that is less or x is none: one instruction. And the same with the sign of x.
 [[gnu::always_inline]] inline Vector<float> size_within(float most, Vector<float> x) {
   return _mm512_range_ps(x, broadcast<float>(most), 0b1010);
+}
+[[gnu::always_inline]] inline Vector<float> within(float most, Vector<float> x) {
+  return _mm512_range_ps(x, broadcast<float>(most), 0b0010);
 }
 
 // N values on their way through tanh: `pass` finishes those that are under way and begins new ones, an operation of
@@ -66,20 +68,22 @@ class TangentsUnderWay {
  public:
   [[gnu::always_inline]] void pass(const Vector<float> (&next)[N], Vector<float> (&value)[N]) {
     Vector<float> size[N];
+    const float (*table)[16] = kTanh;
+    asm volatile("" : "+r"(table));  // or GCC keeps seven registers for it and is short of others
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) value[n] = look_up(kTanh[6], index_[n]);
+    for (int n = 0; n < N; ++n) value[n] = look_up(table[6], index_[n]);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) size[n] = size_within(kTanhMost, next[n]);
-    add_term(value, 5);
+    add_term(table[5], value);
     Mask<float> index[N];
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) index[n] = as<Mask<float>>(size[n] + kTanhFirst) >> 21;
-    add_term(value, 4);
-    add_term(value, 3);
-    add_term(value, 2);
+    add_term(table[4], value);
+    add_term(table[3], value);
+    add_term(table[2], value);
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) size[n] -= look_up(kTanh[0], index[n]);
-    add_term(value, 1);
+    for (int n = 0; n < N; ++n) size[n] -= look_up(table[0], index[n]);
+    add_term(table[1], value);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) {
       value[n] = copy_sign<float>(value[n], x_[n]);
@@ -90,18 +94,18 @@ class TangentsUnderWay {
   }
 
  private:
-  [[gnu::always_inline]] void add_term(Vector<float> (&sum)[N], int term) const {
+  [[gnu::always_inline]] void add_term(const float* table, Vector<float> (&sum)[N]) const {
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] + look_up(kTanh[term], index_[n]);
+    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] + look_up(table, index_[n]);
   }
 
   Vector<float> x_[N] = {}, rest_[N] = {};
   Mask<float> index_[N] = {};
 };
 
-// The same for the sigmoid, 1 / (1 + e^-x). With n = -16 x / ln2 rounded, e^-x is 2^(n/16), looked up and shifted, times
-// e^-r of a rest |r| <= ln2/32, for which a cubic suffices. The clamps keep 2^(n/16) and the sum normal
-// numbers; sigmoid(-87) is 1.6e-38. NaN stays NaN. Where the weights of a sum have been multiplied by kLogisticScale before,
+// The same for the sigmoid, 1 / (1 + e^-x). With n = -16 x / ln2 rounded, e^-x is 2^(n/16), the bits of which are those of
+// 2^(n mod 16 / 16) and the rest of n in the exponent, times e^-r of a rest |r| <= ln2/32, for which a cubic
+// suffices. The bound keeps 2^(n/16) and the sum normal numbers; sigmoid(-87) is 1.6e-38. Where the weights of a sum have been multiplied by kLogisticScale before,
 // which adds no more to its error than its own rounding does, n and the rest come without a multiplication (kScaled).
 constexpr float kTangentScale = 1.0f, kLogisticScale = -16 * 1.44269504088896341f;
 
@@ -112,13 +116,12 @@ class LogisticsUnderWay {
     constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: the sum's low bits are a whole number
     constexpr float kMost = kScaled ? -87 * kLogisticScale : 87.0f;
     constexpr float kFactor = kScaled ? 0.693147182f / 16 : -1.0f;  // of the rest, in the exponent
-    Vector<float> clamped[N], rounded[N], power[N], sum[N], inverse[N];
-    Mask<float> bits[N];
+    Vector<float> clamped[N], rounded[N], sum[N], inverse[N];
+    Mask<float> bits[N], power[N];
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) sum[n] = rest_[n] * (kFactor * kFactor * kFactor / 6) + kFactor * kFactor / 2;
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n)
-      clamped[n] = maximum(broadcast<float>(-kMost), minimum(broadcast<float>(kMost), next[n]));
+    for (int n = 0; n < N; ++n) clamped[n] = within(kMost, next[n]);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] + kFactor;
     #pragma GCC unroll 8
@@ -132,21 +135,22 @@ class LogisticsUnderWay {
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) sum[n] = power_[n] * sum[n] + 1.0f;
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) power[n] = look_up(kPowers, bits[n]);
+    for (int n = 0; n < N; ++n)
+      power[n] = (Mask<float>)_mm512_permutexvar_epi32((__m512i)bits[n], _mm512_load_si512(kPowers));
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n)
       rest_[n] = kScaled ? clamped[n] - rounded[n] : clamped[n] + rounded[n] * (0.693359375f / 16);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) inverse[n] = _mm512_rcp14_ps(sum[n]);
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) bits[n] = (bits[n] << 19) & Mask<float>(-8388608 - Mask<float>{});
+    for (int n = 0; n < N; ++n) bits[n] <<= 19;
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n)
       if constexpr (!kScaled) rest_[n] += rounded[n] * (-2.12194440e-4f / 16);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) sum[n] = 1.0f - sum[n] * inverse[n];
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) power_[n] = as<Vector<float>>(as<Mask<float>>(power[n]) + bits[n]);
+    for (int n = 0; n < N; ++n) power_[n] = as<Vector<float>>(power[n] + bits[n]);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) value[n] = inverse[n] + inverse[n] * sum[n];
   }
@@ -156,9 +160,9 @@ class LogisticsUnderWay {
 };
 
 // All at once: of the first pass only the beginning is computed, of the second only the end. NaN stays NaN.
-template <bool kScaled = false, int N>
-[[gnu::always_inline]] inline void hyperbolic_tangents(Vector<float> (&x)[N]) {
-  TangentsUnderWay<N> under_way;
+template <class UnderWay, int N>
+[[gnu::always_inline]] inline void pass_all(Vector<float> (&x)[N]) {
+  UnderWay under_way;
   Vector<float> value[N];
   under_way.pass(x, value);
   under_way.pass(x, value);
@@ -166,11 +170,12 @@ template <bool kScaled = false, int N>
   for (int n = 0; n < N; ++n) x[n] = x[n] == x[n] ? value[n] : x[n];
 }
 template <bool kScaled = false, int N>
+[[gnu::always_inline]] inline void hyperbolic_tangents(Vector<float> (&x)[N]) {
+  pass_all<TangentsUnderWay<N>>(x);
+}
+template <bool kScaled = false, int N>
 [[gnu::always_inline]] inline void logistics(Vector<float> (&x)[N]) {
-  LogisticsUnderWay<N, kScaled> under_way;
-  Vector<float> value[N];
-  under_way.pass(x, value);
-  under_way.pass(x, x);
+  pass_all<LogisticsUnderWay<N, kScaled>>(x);
 }
 [[gnu::always_inline]] inline Vector<float> hyperbolic_tangent(Vector<float> x) {
   Vector<float> one[1] = {x};
