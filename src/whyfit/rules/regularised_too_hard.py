@@ -61,8 +61,14 @@ def check(evidence: Evidence) -> Finding | None:
 
 def _of_the_loss(evidence: Evidence) -> Finding | None:
     """Where the recipe shows nothing large: a settled loss well above the error it stands for."""
-    identities, left = evidence.identities, evidence.fit.unexplained_variance
+    identities, left, recipe = (
+        evidence.identities,
+        evidence.fit.unexplained_variance,
+        evidence.fit.recipe,
+    )
     reported = identities.reported
+    if recipe is None or (recipe.early_stopping and recipe.early_stopping.restore_best):
+        return None  # the last loss is not that of the weights which are put back
     # NaN where the loss is not known to be the mean squared error: then nothing is said.
     if not reported > left or evidence.training.last_fall > SETTLED:
         return None

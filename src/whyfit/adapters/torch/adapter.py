@@ -195,10 +195,14 @@ class TorchAdapter:
         self._note("watching clipping", note)
         return wrapped(*args, **kwargs)
 
-    def _on_load(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-        if self._current is not None:
-            self._note("reading the end weights", self._current.pause)
-        return wrapped(*args, **kwargs)
+    def _on_load(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        current = self._current
+        if current is None:
+            return wrapped(*args, **kwargs)
+        self._note("reading the end weights", current.pause)
+        result = wrapped(*args, **kwargs)
+        self._note("reading the weights put back", lambda: current.loaded(instance))
+        return result
 
     def _on_iterate(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         self._loaders.append(instance)

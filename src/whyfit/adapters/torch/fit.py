@@ -32,6 +32,9 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
     if unusable := why_not_weighted(weight):
         recorder.give_up(unusable)
     recipe = recorder.recipe(data)
+    losses = _losses(recorder, data, recorder.steps // data.steps)
+    if recipe is not None:
+        recipe = recorder.best_kept(recipe, data, losses)
     last, epochs = recorder.end(data)
     start = end = predictions = None
     if recipe is not None and recorder.start is not None and last is not None:
@@ -59,7 +62,7 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
         end=end,
         predictions=predictions,
         weight_history=_history(recorder, recipe, last, epochs),
-        history={"loss": _losses(recorder, data, epochs)},
+        history={"loss": losses},
         epochs_done=epochs,
         calls=tuple(calls),
         input_scaler=scalers[0],

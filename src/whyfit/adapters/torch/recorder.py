@@ -7,6 +7,7 @@ what is expected. That is what keeps watching cheap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from whyfit.adapters.torch.error import Error, common
 from whyfit.adapters.torch.feed import Feed
 from whyfit.adapters.torch.graph import LossGraph
 from whyfit.adapters.torch.kept import KeptGradients
+from whyfit.adapters.torch.put_back import PutBack, best_kept, put_back_now
 from whyfit.adapters.torch.recipe import RateChange
 from whyfit.adapters.torch.schedulers import Watched
 from whyfit.adapters.torch.stops import stopped_by_itself
@@ -71,6 +73,7 @@ class TorchRecorder:
     snapshots: list[tuple[int, Array]] = field(default_factory=list)
     latest: tuple[int, Array] | None = None
     ended: Array | None = None
+    put_back: PutBack | None = None
     rates: list[RateChange] = field(default_factory=list)
     rule: tuple[Optimizer, str | None] | None = None
     cleared: bool | None = None
@@ -186,7 +189,7 @@ class TorchRecorder:
             self._keep_weights()
 
     def _resume(self) -> None:
-        self.ended = None
+        self.ended = self.put_back = None
         self.give_up("networks that are trained in turns are not supported")
 
     def give_up(self, reason: str) -> None:
@@ -307,7 +310,43 @@ class TorchRecorder:
         if self.ended is None and self.start is not None and self.first is not None:
             self.ended = torch_recipe.flat(self.first.layers)
 
+    def loaded(self, module: Any) -> None:
+        """Weights have been put into a module: after the training, maybe those of its best epoch."""
+        mine = any(id(each) in self.starts for each in module.parameters())
+        if mine and self.ended is not None and self.first is not None:
+            weights = torch_recipe.flat(self.first.layers)
+            known = [each for each in (self.start, self.ended) if each is not None]
+            others = not any(np.array_equal(weights, each) for each in known)
+            self.put_back = put_back_now(self.steps, weights) if others else None
+
     # ---- the end ----
+
+    def best_kept(self, recipe: Recipe, data: DataSet, losses: Sequence[float]) -> Recipe:
+        """The recipe of a training whose best weights were put back at its end."""
+        if self.put_back is None or self.error is None:
+            return recipe
+        ended = [(self.steps // data.steps, self.ended)] if self.ended is not None else []
+        found = best_kept(
+            self.put_back,
+            [*self.snapshots, *ended],
+            losses,
+            self.error,
+            recipe.network,
+            HeldOut(data.x, data.y),
+        )
+        if found is None:
+            self.put_back = None
+            return recipe
+        if found.reason is not None:
+            self.give_up(found.reason)
+        elif self.weighted or self.error.reduction == "sum":
+            self.give_up(
+                "best weights put back where samples are weighted or summed are not supported"
+            )
+        elif self.held_out is not None and found.held_out is not None:
+            self.give_up("best weights put back beside a plateau scheduler are not supported")
+        self.held_out = found.held_out or self.held_out
+        return replace(recipe, early_stopping=found.stopping)
 
     def data(self) -> DataSet | None:
         """The data set, or None where no batch could be read."""
@@ -391,6 +430,8 @@ class TorchRecorder:
         if self.start is None or self.first is None:
             return None, epochs
         last = self.ended if self.ended is not None else torch_recipe.flat(self.first.layers)
+        if self.put_back is not None:
+            last = self.put_back.weights
         if self.steps % data.steps == 0:
             return last, epochs
         if self.latest is not None and self.latest[0] == epochs:

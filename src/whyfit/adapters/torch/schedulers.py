@@ -9,18 +9,14 @@ what gives the number at the first calls and at later ones is what the scheduler
 from __future__ import annotations
 
 import math
-import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
-import numpy as np
-
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.places import calling_place, is_the_persons
-from whyfit.adapters.torch.chain import to_numpy
+from whyfit.adapters.places import calling_place
+from whyfit.adapters.torch.at_hand import AGREEMENT, arrays_at_hand, pairs
 from whyfit.adapters.torch.error import Error, loss_between
 from whyfit.adapters.torch.graph import LossGraph, network_of
 from whyfit.adapters.torch.made import Places
@@ -28,16 +24,9 @@ from whyfit.adapters.watching import Watch, guarded
 from whyfit.records.fit import HeldOut
 from whyfit.records.network import Array
 
-AGREEMENT = 1e-3
-"""Relative difference allowed between the value given and the loss computed again: float32 loses up
-to some 1e-4 where the errors are a thousandth of the targets."""
-
 FIRST_CALLS = 4
 """Calls at which the samples are looked for, or compared each time; afterwards when the number of calls
 is a power of two."""
-
-MOST_FRAMES, MOST_PAIRS, MOST_NUMBERS = 4, 400, 1_000_000
-"""Functions of the script on the way to the call, pairs of arrays that are tried, and numbers in one."""
 
 
 @dataclass
@@ -60,7 +49,7 @@ class Watched:
         error, network = graph.error, network_of(graph.layers)
         if calls == 1:
             shape = (network.layers[0].weight.shape[0], network.layers[-1].weight.shape[1])
-            self.candidates = list(_pairs(_arrays_at_hand(), shape))
+            self.candidates = list(pairs(arrays_at_hand(), shape))
         self.candidates = [
             each
             for each in self.candidates
@@ -80,59 +69,6 @@ class Watched:
 
 def _loss(error: Error, network: Callable[[Array], Array], samples: HeldOut) -> float:
     return loss_between(error, network(samples.x), samples.y)
-
-
-def _pairs(arrays: Sequence[Array], shape: tuple[int, int]) -> Iterator[HeldOut]:
-    """Arrays that can be inputs and targets of a network of `shape` inputs and outputs."""
-    tried = 0
-    for x in arrays:
-        for y in arrays:
-            if x is y or x.size % shape[0] or y.size % shape[1]:
-                continue
-            inputs, targets = x.reshape(-1, shape[0]), y.reshape(-1, shape[1])
-            if len(inputs) == len(targets) and tried < MOST_PAIRS:
-                tried += 1
-                yield HeldOut(inputs, targets)
-
-
-def _arrays_at_hand() -> list[Array]:
-    """Tensors and arrays in the person's functions on the way here, and in the objects they hold."""
-    found: dict[int, Array] = {}
-    frame: FrameType | None = sys._getframe(1)
-    frames = 0
-    while frame is not None and frames < MOST_FRAMES:
-        if is_the_persons(frame.f_code.co_filename):
-            frames += 1
-            for value in list(frame.f_locals.values()):
-                _collect(value, found, depth=2)
-        frame = frame.f_back
-    return list(found.values())
-
-
-def _collect(value: Any, found: dict[int, Array], depth: int) -> None:
-    if id(value) in found:
-        return
-    if hasattr(value, "detach") and hasattr(value, "dim"):
-        if value.dim() in (1, 2) and 1 < value.numel() <= MOST_NUMBERS and not value.requires_grad:
-            found[id(value)] = to_numpy(value)
-    elif isinstance(value, np.ndarray):
-        if value.ndim in (1, 2) and 1 < value.size <= MOST_NUMBERS and value.dtype.kind == "f":
-            found[id(value)] = np.asarray(value, dtype=np.float64)
-    elif depth and isinstance(value, (list, tuple)) and len(value) <= 8:
-        for each in value:
-            _collect(each, found, depth - 1)
-    elif depth and (held := getattr(value, "__dict__", None)) and _holds_data(value):
-        for each in list(held.values()):
-            _collect(each, found, depth)
-
-
-def _holds_data(value: Any) -> bool:
-    """A loader, a data set, or an object of the person's own that is no network."""
-    module = sys.modules.get(type(value).__module__)
-    if type(value).__module__.startswith("torch.utils.data"):
-        return True
-    own = getattr(module, "__file__", None)
-    return own is not None and is_the_persons(own) and not hasattr(value, "parameters")
 
 
 class Several:
