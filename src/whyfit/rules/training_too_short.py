@@ -53,11 +53,11 @@ def check(evidence: Evidence) -> Finding | None:
         return None
     said = (
         f"the loss was still falling at the end, by {training.last_fall:.0%} over the last tenth "
-        f"of {training.epochs} epochs"
+        f"of {_epochs(training.epochs)}"
         if training.last_fall > FALL
         else _hardly_falling(training)
         if ended_itself
-        else f"the training took {training.steps} steps in all, of {training.epochs} epochs"
+        else f"the training took {training.steps} steps in all, of {_epochs(training.epochs)}"
     )
     remedies = [Change("epochs", "x4"), *_more(training), Change("learning_rate", "x10")]
     if ended_itself and stopping is not None:
@@ -77,6 +77,10 @@ def check(evidence: Evidence) -> Finding | None:
         (),
         tuple(remedies),
     )
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def _more(training: TrainingMeasures) -> list[Change]:

@@ -90,7 +90,7 @@ def best_kept(
             held = any(
                 math.isclose(least, number, rel_tol=AGREEMENT) for number in put_back.numbers
             )
-            return not held, _same(each, learned_from), least / float(np.var(each.y))
+            return not held, _same(each, learned_from), least / (float(np.var(each.y)) or 1.0)
 
         return BestKept(replace(stopping, monitor="held_out_loss"), min(found, key=unlikely))
     if best and losses and int(np.argmin(losses)) + 1 == best[0]:
