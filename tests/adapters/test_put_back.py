@@ -19,7 +19,7 @@ LOOP = """
 import copy
 import torch
 import torch.nn.functional as F
-torch.manual_seed(3)
+torch.manual_seed(SEED)
 x = torch.linspace(-3, 3, 120).unsqueeze(1)
 y = torch.sin(2 * x) + 0.3 * torch.randn_like(x)
 mixed = torch.randperm(120)
@@ -44,10 +44,11 @@ HELD_OUT = "F.mse_loss(model(xv), yv).item()"
 
 
 def captured(
-    tmp_path: Path, measure: str, epochs: int = 60, more: str = ""
+    tmp_path: Path, measure: str, epochs: int = 60, more: str = "", seed: int = 3
 ) -> tuple[Fit, np.ndarray]:
     """The fit, and what the script's model predicts in the end."""
     text = LOOP.replace("MEASURE", measure).replace("EPOCHS", str(epochs)) + more
+    text = text.replace("SEED", str(seed))
     out = tmp_path / "out.npy"
     text += f"import numpy\nnumpy.save({str(out)!r}, model(x).detach().numpy())\n"
     (fit,) = fits(tmp_path, text)
@@ -60,10 +61,13 @@ def away(fit: Fit, predicted: np.ndarray) -> float:
     return float(np.max(np.abs(fit.end(np.linspace(-3, 3, 120)[:, None]) - predicted)))
 
 
+@pytest.mark.parametrize("seed", [3, 4, 5])
 @pytest.mark.parametrize("epochs", [60, 700])
-def test_the_best_on_held_out_samples(tmp_path: Path, epochs: int):
-    """Also where only every second epoch's weights are kept."""
-    fit, predicted = captured(tmp_path, HELD_OUT, epochs)
+def test_the_best_on_held_out_samples(tmp_path: Path, epochs: int, seed: int):
+    """Also where only every second epoch's weights are kept, and where (seeds 4 and 5) the loss of all
+    samples is least at the same time.
+    """
+    fit, predicted = captured(tmp_path, HELD_OUT, epochs, seed=seed)
     assert fit.unsupported is None
     assert away(fit, predicted) < 1e-5
     assert fit.recipe is not None

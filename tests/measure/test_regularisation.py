@@ -89,6 +89,16 @@ def test_a_little_of_either_is_no_fault():
     assert regularised_too_hard.check(gather(fit)) is None
 
 
+def test_a_loss_above_the_error_is_laid_to_what_the_recipe_has():
+    """Without penalties and dropout it is something else: a mean over steps that sway, say."""
+    for layer, blamed in (({"dropout": 0.02}, True), ({}, False)):
+        fit = trained(small(**layer))
+        twice = 2.0 * float(np.mean((fit.predictions - fit.y) ** 2))
+        evidence = gather(replace(fit, history={"loss": (twice,) * len(fit.history["loss"])}))
+        assert evidence.identities.reported == pytest.approx(2.0 * fit.unexplained_variance)
+        assert (regularised_too_hard.check(evidence) is not None) == blamed
+
+
 def test_taking_it_off():
     one = small(dropout=0.5, kernel_penalty=Penalty(l2=1.0))
     one = replace(one, optimizer=replace(one.optimizer, weight_decay=0.1), input_dropout=0.1)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Change, Finding, Measure
+from whyfit.records.recipe import Recipe
 
 # Optimal penalties are a small part of the loss; where a fifth of it is penalty and the fit misses its
 # tolerance, the two compete. A decay that pulls a fifth as hard as a full step likewise.
@@ -67,7 +68,9 @@ def _of_the_loss(evidence: Evidence) -> Finding | None:
         evidence.fit.recipe,
     )
     reported = identities.reported
-    if recipe is None or (recipe.early_stopping and recipe.early_stopping.restore_best):
+    if recipe is None or not _regularised(recipe):
+        return None
+    if recipe.early_stopping is not None and recipe.early_stopping.restore_best:
         return None  # the last loss is not that of the weights which are put back
     # NaN where the loss is not known to be the mean squared error: then nothing is said.
     if not reported > left or evidence.training.last_fall > SETTLED:
@@ -82,4 +85,12 @@ def _of_the_loss(evidence: Evidence) -> Finding | None:
         (Measure("share of the loss beside the error", share, SHARE, "share"),),
         (),
         (Change("weight_penalty", "none"), Change("dropout", "none")),
+    )
+
+
+def _regularised(recipe: Recipe) -> bool:
+    """Whether there is anything that could add to the loss."""
+    return recipe.input_dropout > 0.0 or any(
+        each.dropout > 0.0 or each.kernel_penalty or each.bias_penalty or each.activity_penalty
+        for each in recipe.layers
     )

@@ -1,4 +1,4 @@
-"""Samples that the script holds at hand where it computes a number or puts weights back."""
+"""Samples and numbers that the script holds where it computes a loss or puts weights back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def arrays_at_hand() -> list[Array]:
 
 
 def numbers_at_hand() -> list[float]:
-    """Finite numbers in the person's functions on the way here."""
+    """Finite floats in the person's functions on the way here."""
     found = []
     for value in _values_at_hand():
         if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):

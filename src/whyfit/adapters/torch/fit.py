@@ -11,9 +11,10 @@ import numpy as np
 from whyfit.adapters._adapter import Session
 from whyfit.adapters.batches import DataSet
 from whyfit.adapters.scalers import with_scalers
+from whyfit.adapters.torch.put_back import best_kept
 from whyfit.adapters.torch.recorder import TorchRecorder
 from whyfit.adapters.weights import why_not_weighted, without_weights
-from whyfit.records.fit import Call, Fit, Place, WeightHistory
+from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -34,7 +35,7 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
     recipe = recorder.recipe(data)
     losses = _losses(recorder, data, recorder.steps // data.steps)
     if recipe is not None:
-        recipe = recorder.best_kept(recipe, data, losses)
+        recipe = _with_best_kept(recorder, recipe, data, losses)
     last, epochs = recorder.end(data)
     start = end = predictions = None
     if recipe is not None and recorder.start is not None and last is not None:
@@ -76,6 +77,32 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
         summary=_summary(recorder),
         environment={"torch": str(torch.__version__)},
     ), None
+
+
+def _with_best_kept(
+    recorder: TorchRecorder, recipe: Recipe, data: DataSet, losses: tuple[float, ...]
+) -> Recipe:
+    """The recipe, where the script puts its best weights back in the end; the recorder learns if not."""
+    if recorder.put_back is None or recorder.error is None:
+        return recipe
+    snapshots = list(recorder.snapshots)
+    if recorder.ended is not None:
+        snapshots.append((recorder.steps // data.steps, recorder.ended))
+    samples = HeldOut(data.x, data.y)
+    found = best_kept(recorder.put_back, snapshots, losses, recorder.error, recipe.network, samples)
+    if found is None:
+        recorder.put_back = None
+        return recipe
+    if found.reason is not None:
+        recorder.give_up(found.reason)
+    elif recorder.weighted or recorder.error.reduction == "sum":
+        recorder.give_up(
+            "best weights put back where samples are weighted or summed are not supported"
+        )
+    elif recorder.held_out is not None and found.held_out is not None:
+        recorder.give_up("best weights put back beside a plateau scheduler are not supported")
+    recorder.held_out = found.held_out or recorder.held_out
+    return replace(recipe, early_stopping=found.stopping)
 
 
 def _losses(recorder: TorchRecorder, data: DataSet, epochs: int) -> tuple[float, ...]:

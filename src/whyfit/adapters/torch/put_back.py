@@ -8,10 +8,10 @@ back, if it is nowhere less at the end of an epoch, or else the mean loss of the
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from whyfit.records.network import Array, Network
 from whyfit.records.schedule import EarlyStopping
 
 SOME = 8
-"""Epochs looked at first, to drop most of the samples that cannot be what the script went by."""
+"""Epochs looked at first."""
 
 ROUNDING = 1e-6
 """Relative difference of losses that the script, which compares them in float32, may take for equal."""
@@ -30,17 +30,11 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class PutBack:
-    """The weights, in one row, that lie in the network after so many steps; what is at hand there."""
+    """Weights, in one row, that have been put back, and what the script held there."""
 
-    steps: int
     weights: Array
     arrays: Sequence[Array]
     numbers: Sequence[float]
-
-    def shape(self, network: Callable[[Array], Network]) -> tuple[int, int]:
-        """Numbers of inputs and outputs."""
-        layers = network(self.weights).layers
-        return layers[0].weight.shape[0], layers[-1].weight.shape[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +46,9 @@ class BestKept:
     reason: str | None = None
 
 
-def put_back_now(steps: int, weights: Array) -> PutBack:
+def put_back_now(weights: Array) -> PutBack:
     """To be called where the weights have just been put back."""
-    return PutBack(steps, weights, arrays_at_hand(), numbers_at_hand())
+    return PutBack(weights, arrays_at_hand(), numbers_at_hand())
 
 
 def best_kept(
@@ -67,18 +61,18 @@ def best_kept(
 ) -> BestKept | None:
     """By what the weights put back are those of the best epoch; None where they are of another training.
 
-    `snapshots` are weights after epochs, the start as epoch 0, all but the first few or every so many;
+    `snapshots` are weights after epochs, the start first, without the first few or with every so many;
     `losses` the mean losses of the epochs; `learned_from` the samples of the training, the last to be
     taken for what the script went by.
     """
     rows = [row for _epoch, row in snapshots]
-    best = [epoch for epoch, row in snapshots if np.array_equal(row, put_back.weights)]
-    if not best and (len(rows) > len(losses) or not _among(put_back.weights, rows)):
+    if not _among(put_back.weights, rows):
         return None
     loss = functools.partial(_loss, error, network)
+    shape = learned_from.x.shape[1], learned_from.y.shape[1]
     found = [
         each
-        for each in pairs(put_back.arrays, put_back.shape(network))
+        for each in pairs(put_back.arrays, shape)
         if _is_least(functools.partial(loss, each), put_back.weights, rows)
     ]
     stopping = EarlyStopping(len(losses), restore_best=True)  # which so much patience never stops
@@ -93,17 +87,18 @@ def best_kept(
             return not held, _same(each, learned_from), least / (float(np.var(each.y)) or 1.0)
 
         return BestKept(replace(stopping, monitor="held_out_loss"), min(found, key=unlikely))
+    best = [epoch for epoch, row in snapshots if np.array_equal(row, put_back.weights)]
     if best and losses and int(np.argmin(losses)) + 1 == best[0]:
         return BestKept(stopping)
     return BestKept(
-        reason="other weights are put back after the training (load_state_dict), and by what they are "
-        "the best could not be found out, which is not supported"
+        reason="weights other than the last are put back after the training (load_state_dict), and "
+        "what they are the best by could not be found out, so that this is not supported"
     )
 
 
 def _among(weights: Array, rows: Sequence[Array]) -> bool:
     """Whether they may be of an epoch between `rows`: no farther from one than these are apart."""
-    apart = max((float(np.linalg.norm(b - a)) for a, b in pairwise(rows)), default=0.0)
+    apart = max((float(np.linalg.norm(b - a)) for a, b in itertools.pairwise(rows)), default=0.0)
     return min(float(np.linalg.norm(weights - row)) for row in rows) <= apart
 
 
@@ -116,9 +111,12 @@ def _loss(
 def _is_least(loss: Callable[[Array], float], weights: Array, rows: Sequence[Array]) -> bool:
     """Whether the loss is nowhere less than with these weights, and higher at the start."""
     least = loss(weights)
+    if not loss(rows[0]) > least:
+        return False
+    # A few first: they drop most of the samples that cannot be what the script went by.
     some = np.unique(np.linspace(0, len(rows) - 1, SOME).astype(int))
-    rest = (*(rows[at] for at in some), *rows)
-    return all(loss(row) >= least * (1.0 - ROUNDING) for row in rest) and loss(rows[0]) > least
+    in_turn = itertools.chain((rows[at] for at in some), rows)
+    return all(loss(row) >= least * (1.0 - ROUNDING) for row in in_turn)
 
 
 def _same(one: HeldOut, other: HeldOut) -> bool:

@@ -7,7 +7,6 @@ what is expected. That is what keeps watching cheap.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from whyfit.adapters.torch.error import Error, common
 from whyfit.adapters.torch.feed import Feed
 from whyfit.adapters.torch.graph import LossGraph
 from whyfit.adapters.torch.kept import KeptGradients
-from whyfit.adapters.torch.put_back import PutBack, best_kept, put_back_now
+from whyfit.adapters.torch.put_back import PutBack, put_back_now
 from whyfit.adapters.torch.recipe import RateChange
 from whyfit.adapters.torch.schedulers import Watched
 from whyfit.adapters.torch.stops import stopped_by_itself
@@ -317,36 +316,9 @@ class TorchRecorder:
             weights = torch_recipe.flat(self.first.layers)
             known = [each for each in (self.start, self.ended) if each is not None]
             others = not any(np.array_equal(weights, each) for each in known)
-            self.put_back = put_back_now(self.steps, weights) if others else None
+            self.put_back = put_back_now(weights) if others else None
 
     # ---- the end ----
-
-    def best_kept(self, recipe: Recipe, data: DataSet, losses: Sequence[float]) -> Recipe:
-        """The recipe of a training whose best weights were put back at its end."""
-        if self.put_back is None or self.error is None:
-            return recipe
-        ended = [(self.steps // data.steps, self.ended)] if self.ended is not None else []
-        found = best_kept(
-            self.put_back,
-            [*self.snapshots, *ended],
-            losses,
-            self.error,
-            recipe.network,
-            HeldOut(data.x, data.y),
-        )
-        if found is None:
-            self.put_back = None
-            return recipe
-        if found.reason is not None:
-            self.give_up(found.reason)
-        elif self.weighted or self.error.reduction == "sum":
-            self.give_up(
-                "best weights put back where samples are weighted or summed are not supported"
-            )
-        elif self.held_out is not None and found.held_out is not None:
-            self.give_up("best weights put back beside a plateau scheduler are not supported")
-        self.held_out = found.held_out or self.held_out
-        return replace(recipe, early_stopping=found.stopping)
 
     def data(self) -> DataSet | None:
         """The data set, or None where no batch could be read."""

@@ -9,8 +9,8 @@
 // clipping, which works in place, and before its weight decay, which does not.
 #pragma once
 
-#include "layers.hpp"
 #include "optimizers.hpp"
+#include "tiles.hpp"
 
 namespace whyfit {
 namespace WHYFIT_TARGET {

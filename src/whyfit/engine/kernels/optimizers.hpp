@@ -1,10 +1,10 @@
 // One optimizer step over the parameters of a block, in the form and with the constants of a framework.
 //
 // Each class holds the constants of one step as scalars and says how many state vectors a parameter needs
-// (`kStates`, without what momentum, centring and amsgrad add); `update` changes a weight and its state from the weight's gradient. Keras's
-// forms are in keras/src/optimizers/<name>.py, PyTorch's in torch/optim/<name>.py. scikit-learn's two
-// (sklearn/neural_network/_stochastic_optimizers.py) are Keras's. Clipping and weight decay come before,
-// in gradients.hpp.
+// (`kStates`, without what momentum, centring and amsgrad add); `update` changes a weight and its state from the
+// weight's gradient. Keras's forms are in keras/src/optimizers/<name>.py, PyTorch's in torch/optim/<name>.py.
+// scikit-learn's two (sklearn/neural_network/_stochastic_optimizers.py) are Keras's. Clipping and weight decay
+// come before, in gradients.hpp.
 #pragma once
 
 #include "program.hpp"

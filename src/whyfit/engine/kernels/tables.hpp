@@ -103,10 +103,11 @@ class TangentsUnderWay {
   Mask<float> index_[N] = {};
 };
 
-// The same for the sigmoid, 1 / (1 + e^-x). With n = -16 x / ln2 rounded, e^-x is 2^(n/16), the bits of which are those of
-// 2^(n mod 16 / 16) and the rest of n in the exponent, times e^-r of a rest |r| <= ln2/32, for which a cubic
-// suffices. The bound keeps 2^(n/16) and the sum normal numbers; sigmoid(-87) is 1.6e-38. Where the weights of a sum have been multiplied by kLogisticScale before,
-// which adds no more to its error than its own rounding does, n and the rest come without a multiplication (kScaled).
+// The same for the sigmoid, 1 / (1 + e^-x). With n = -16 x / ln2 rounded, e^-x is 2^(n/16), the bits of which are
+// those of 2^(n mod 16 / 16) and the rest of n in the exponent, times e^-r of a rest |r| <= ln2/32, for which a cubic
+// suffices. The bound keeps 2^(n/16) and the sum normal numbers; sigmoid(-87) is 1.6e-38. NaN becomes some number
+// here too. Where the weights of a sum have been multiplied by kLogisticScale before, which adds no more to its error
+// than its own rounding does, n and the rest come without a multiplication (kScaled).
 constexpr float kTangentScale = 1.0f, kLogisticScale = -16 * 1.44269504088896341f;
 
 template <int N, bool kScaled>
