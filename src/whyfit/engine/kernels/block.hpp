@@ -25,7 +25,7 @@ class Block {
   static constexpr int kLanes = Lanes<Real>::count;
 
  public:
-  Block(const Program& program, const Task<Real>& task, const GroupOrder<Real>& group_order)
+  Block(const Program& program, const Task<Real>& task, GroupOrder<Real>& group_order)
       : program_(program),
         task_(task),
         group_order_(group_order),
@@ -224,7 +224,7 @@ class Block {
     if (group_order_.in_pairs()) {
       const auto* pairs = group_order_.pairs() + first;
       return passes_.gradients(SharedRows<Real>{&pairs->x, 2}, SharedRows<Real>{&pairs->y, 2},
-                               batch_weight_, total_weight, samples, step_);
+                               batch_weight_, total_weight, samples, step_, group_order_.next());
     }
     return passes_.gradients(shared_rows(task_.x, batch_x_, inputs_, order, first, samples),
                              shared_rows(task_.y, batch_y_, outputs_, order, first, samples),
@@ -376,7 +376,7 @@ class Block {
 
   const Program& program_;
   const Task<Real>& task_;
-  const GroupOrder<Real>& group_order_;
+  GroupOrder<Real>& group_order_;
   const int inputs_, outputs_, batch_, together_;
   const std::int64_t samples_used_;
   const bool adjusts_;

@@ -153,24 +153,24 @@ struct RmsProp {
 };
 
 // Keras, scikit-learn: the form of Kingma & Ba 2015, section 2, last paragraph, with epsilon outside the
-// bias correction ("epsilon hat").
+// bias correction ("epsilon hat"). Both sides of its fraction are doubled.
 template <class Real>
 struct Adam {
   static constexpr int kStates = 2;
   Vector<Real> alpha;
   Real rest_1, rest_2, epsilon;
   Adam(const Program& program, const Clock& clock, const Rate& r)
-      : alpha(r.times<Real>(__builtin_sqrt(1.0 - clock.power_2), 1.0 - clock.power_1)),
+      : alpha(r.times<Real>(2.0 * __builtin_sqrt(1.0 - clock.power_2), 1.0 - clock.power_1)),
         rest_1(Real(1.0 - program.beta_1)),
         rest_2(Real(1.0 - program.beta_2)),
-        epsilon(Real(program.epsilon)) {}
+        epsilon(Real(2.0 * program.epsilon)) {}
   void update(Vector<Real>& weight, Vector<Real> gradient, Vector<Real>* state,
               std::int64_t stride) const {
     Vector<Real> mean = state[0] + (gradient - state[0]) * rest_1;
     Vector<Real> square = state[stride] + (gradient * gradient - state[stride]) * rest_2;
     state[0] = mean;
     state[stride] = square;
-    weight -= quotient(mean * alpha, fast_square_root(square) + epsilon);
+    weight -= quotient(mean * alpha, twice_square_root(square) + epsilon);
   }
 };
 

@@ -53,7 +53,10 @@ class Passes {
       buffers.output = arena.take<V>(count);
       if (is_staged(layer)) buffers.slope = arena.take<V>(count);
       if (layer.slopes) buffers.negative = arena.take<V>(count);
-      if (has_activity(layer)) buffers.activity = arena.take<V>(count);
+      if (has_activity(layer)) {
+        buffers.activity = arena.take<V>(count);
+        penalises_ = true;
+      }
       buffers.descends = descends_at_once(program_, l);
       if (buffers_) buffers_[l] = buffers;
       if (layer.units > widest) widest = layer.units;
@@ -68,29 +71,22 @@ class Passes {
   void descend_by(const Descent<Real>* descent) { descent_ = descent; }
 
   // Fills the gradient and returns the loss of the batch times samples times outputs. `weights` are
-  // those of the samples, or null; `total_weight` their sum in each lane, or the number of samples.
+  // those of the samples, or null; `total_weight` their sum in each lane, or the number of samples. `beside` is a
+  // shuffle that may go on meanwhile, or null.
   template <class Rows>
   V gradients(const Rows& x, const Rows& y, const V* sample_weights, V total_weight, int samples,
-              std::int64_t step) {
+              std::int64_t step, Shuffle<Pair<Real>>* beside = nullptr) {
     step_ = step;
-    penalty_ = V{};
+    beside_ = beside;
     batch_ = samples;
-    slope_share_ = slope_share(total_weight, samples);
-    V loss = {};
-    for (int slices = (samples + kMostTogether - 1) / kMostTogether, first = 0; slices > 0; --slices) {
-      const int together = (samples - first + slices - 1) / slices;
-      first_ = first;
-      gradient_ = first == 0 ? total_ : slice_gradient_;
-      loss += slice(x.from(first, 0), y.from(first, 0), sample_weights ? sample_weights + first : nullptr, together);
-      if (first > 0)
-        for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] += slice_gradient_[p];
-      if (cancelled_->load(std::memory_order_relaxed)) break;
-      first += together;
-    }
+    total_weight_ = total_weight;
+    penalty_ = V{};
+    const V loss =
+        samples <= kMostTogether ? slice(x, y, sample_weights, samples) : slices(x, y, sample_weights, samples);
     if (program_.root_of_loss) return descend_root(loss, total_weight, samples);
-    if (plain_ && !sample_weights) return loss + penalty_ * Real(samples * outputs_);
-    V share = loss_share(total_weight, samples);
-    return (loss * share + penalty_) * Real(samples * outputs_);
+    const Real terms = Real(samples * outputs_);
+    if (!plain_ || sample_weights) return (loss * loss_share(total_weight, samples) + penalty_) * terms;
+    return penalises_ ? loss + penalty_ * terms : loss;
   }
 
   // The network's outputs, (samples, outputs), as it predicts: without dropout. No more samples than a batch, nor
@@ -122,6 +118,25 @@ class Passes {
     const V scale = Real(0.5) / root;
     for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] *= scale;
     return root * factor * Real(samples * outputs_);
+  }
+
+  // A batch of more samples than pass together.
+  template <class Rows>
+  [[gnu::noinline]] V slices(const Rows& x, const Rows& y, const V* sample_weights, int samples) {
+    V loss = {};
+    for (int slices = (samples + kMostTogether - 1) / kMostTogether, first = 0; slices > 0; --slices) {
+      const int together = (samples - first + slices - 1) / slices;
+      first_ = first;
+      gradient_ = first == 0 ? total_ : slice_gradient_;
+      loss += slice(x.from(first, 0), y.from(first, 0), sample_weights ? sample_weights + first : nullptr, together);
+      if (first > 0)
+        for (std::int64_t p = 0; p < program_.parameters; ++p) total_[p] += slice_gradient_[p];
+      if (cancelled_->load(std::memory_order_relaxed)) break;
+      first += together;
+    }
+    first_ = 0;
+    gradient_ = total_;
+    return loss;
   }
 
   // A slice of the batch: fills the gradient and returns the sum of its losses.
@@ -278,12 +293,12 @@ class Passes {
 
   // ---- loss ----
 
-  V slope_share(V total_weight, int samples) const {
-    if (plain_) return broadcast<Real>(Real(1) / Real(samples * outputs_));
+  V slope_share() const {
+    if (plain_) return broadcast<Real>(Real(1) / Real(batch_ * outputs_));
     V share;
     for (int lane = 0; lane < Lanes<Real>::count; ++lane)
       share[lane] = Real(reduction_.share_of_slope(
-          reduction_.by_weights ? double(total_weight[lane]) : double(samples)));
+          reduction_.by_weights ? double(total_weight_[lane]) : double(batch_)));
     return share;
   }
 
@@ -351,7 +366,7 @@ class Passes {
   template <class X, class Y>
   V through(const X& x, const Y& y, const V* sample_weights, int samples) {
     forward_all(x, samples, true);
-    V loss = loss_slopes(y, sample_weights, slope_share_, samples, buffers_[last_].output, delta_);
+    V loss = loss_slopes(y, sample_weights, slope_share(), samples, buffers_[last_].output, delta_);
     if (!canonical_) through_activation_of_last(samples);
     for (int l = last_; l >= 0; --l) {
       Weights<Real> gradient = layer_view(gradient_, l);
@@ -434,9 +449,9 @@ class Passes {
   V shallow(const Rows& x, const Rows& y, const V* sample_weights, int samples) {
     Shallow<Real> net{layer_view(weights_, 0),  layer_view(weights_, 1),
                       layer_view(gradient_, 0), layer_view(gradient_, 1),
-                      buffers_[0].output,       buffers_[1].output};
+                      buffers_[0].output,       buffers_[1].output,       beside_};
     auto any_loss = [&](V* prediction, V* delta_sum) {
-      return loss_slopes(y, sample_weights, slope_share_, samples, prediction, prediction, delta_sum);
+      return loss_slopes(y, sample_weights, slope_share(), samples, prediction, prediction, delta_sum);
     };
     const bool plain = plain_ && !sample_weights;
     V loss = {};
@@ -459,8 +474,10 @@ class Passes {
   const std::atomic<bool>* cancelled_ = nullptr;
   std::int64_t step_ = 0;
   const Descent<Real>* descent_ = nullptr;
+  Shuffle<Pair<Real>>* beside_ = nullptr;
+  bool penalises_ = false;     // outputs
   int batch_ = 0, first_ = 0;  // samples of the batch, and those before the slice that passes
-  V slope_share_ = {}, penalty_ = {};
+  V total_weight_ = {}, penalty_ = {};
   V *weights_ = nullptr, *gradient_ = nullptr, *total_ = nullptr, *slice_gradient_ = nullptr;
   Buffers* buffers_ = nullptr;
   V *delta_ = nullptr, *next_delta_ = nullptr, *dropped_x_ = nullptr;

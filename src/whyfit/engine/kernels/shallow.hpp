@@ -9,6 +9,7 @@
 
 #include "layers.hpp"
 #include "losses.hpp"
+#include "order.hpp"
 
 namespace whyfit {
 namespace WHYFIT_TARGET {
@@ -34,6 +35,7 @@ struct Shallow {
   Weights<Real> hidden_gradient, output_gradient;  // out
   Vector<Real>* unit_output;  // where f is stored, tile after tile of units: (tiles, samples, U)
   Vector<Real>* prediction;                        // (samples); on the way back, its delta
+  Shuffle<Pair<Real>>* beside;                     // goes on a step a sample, in one tile; or null
 };
 
 // The weights of one hidden unit, or sums of their gradients.
@@ -110,10 +112,12 @@ template <class Real, class F, int I, int U, int kTogether, class Rows, class Us
       under_way.pass(z, value);
     };
     pass(0);
-    for (int s = 0; s < samples; ++s) {
-      pass(s + 1 < samples ? s + 1 : s);
+    for (int s = 0; s + 1 < samples; ++s) {
+      pass(s + 1);
       use(s, value);
     }
+    pass(0);  // of which nothing is used
+    use(samples - 1, value);
   } else {
     auto some = [&](auto together, int sample) {
       Vector<Real> value[together * U];
@@ -171,17 +175,18 @@ inline Unit<Real, I> finish_gradient(const Unit<Real, I>& sum, const Unit<Real, 
 // All hidden units fit one tile: a single pass over the samples. Sums are divided by the number of samples of the
 // batch at the end.
 template <class Real, class F, class L, int I, int U, class Rows>
-Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y, int samples,
-                      int batch) {
+[[gnu::noinline]] Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const Rows& y,
+                                        int samples, int batch) {
   Unit<Real, I> unit[U], sum[U];
   #pragma GCC unroll 8
   for (int u = 0; u < U; ++u) unit[u] = load_unit_to_weigh<Real, F, I>(net, u);
   const Vector<Real> output_bias = net.output.bias[0];
   Vector<Real> loss = {}, bias_sum = {};
+  Shuffle<Pair<Real>> beside;  // on the stack, where no store of a gradient can change it
+  if (net.beside) beside = *net.beside;
   if constexpr (F::kCheap && kManyRegisters) {
     // What waits longest, from a sample's z to its error, goes on beside the sums of the sample before,
-    // which wait for nothing. After the last sample it comes once more for nothing: values used beyond
-    // the loop would leave their registers at every turn.
+    // which wait for nothing.
     typename F::Slope slope[U];
     Vector<Real> z[U], error;
     auto weigh = [&](int s) {
@@ -197,11 +202,10 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
     #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) slope[u] = f.slope_at(z[u]);
     predict(0);
-    for (int s = 0; s < samples; ++s) {
-      const int next = s + 1 < samples ? s + 1 : s;
+    auto back = [&](int s, auto last) {
       const Vector<Real> delta = L::slope_without_factor(error);
       Vector<Real> delta_x[I];
-      weigh(next);
+      if constexpr (!last) weigh(s + 1);
       #pragma GCC unroll 8
       for (int i = 0; i < I; ++i) delta_x[i] = delta * x.at(s, i);
       loss += L::value(error);
@@ -209,10 +213,13 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) {
         add_cheap_gradient<Real>(slope[u], sum[u], delta_x, delta);
-        slope[u] = f.slope_at(z[u]);
+        if constexpr (!last) slope[u] = f.slope_at(z[u]);
       }
-      predict(next);
-    }
+      if constexpr (!last) predict(s + 1);
+      beside.step();
+    };
+    for (int s = 0; s + 1 < samples; ++s) back(s, std::false_type{});
+    back(samples - 1, std::true_type{});
   } else if constexpr (F::kCheap) {
     for (int s = 0; s < samples; ++s) {
       Vector<Real> z[U], delta_x[I], error = output_bias - y.at(s, 0);
@@ -228,6 +235,7 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
       bias_sum += delta;
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) add_cheap_gradient<Real>(f.slope_at(z[u]), sum[u], delta_x, delta);
+      beside.step();
     }
   } else {
     // Two loops: in one, the sums and what f computes with would push each other out of the registers.
@@ -240,16 +248,18 @@ Vector<Real> one_tile(const F& f, const Shallow<Real>& net, const Rows& x, const
       }
       const Vector<Real> delta = L::slope_without_factor(error);
       loss += L::value(error);
-      bias_sum += delta;
       net.prediction[s] = delta;
+      beside.step();
     });
     for (int s = 0; s < samples; ++s) {
       const Vector<Real> delta = net.prediction[s];
+      bias_sum += delta;
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u)
         add_gradient<Real, F, I>(f, sum[u], x, s, net.unit_output[s * U + u], delta);
     }
   }
+  if (net.beside) *net.beside = beside;
   const Real share = Real(L::kSlopeFactor) / Real(batch);
   #pragma GCC unroll 8
   for (int u = 0; u < U; ++u)
@@ -302,8 +312,8 @@ inline void backward_units(const F& f, const Shallow<Real>& net, const Rows& x, 
 // `loss_slopes` turns the predictions into their deltas in place, gives the sum of these, and returns
 // that of the losses.
 template <class Real, int I, class F, class Rows, class LossSlopes>
-Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int samples,
-                        const LossSlopes& loss_slopes) {
+[[gnu::noinline]] Vector<Real> many_tiles(const F& f, const Shallow<Real>& net, const Rows& x, int samples,
+                                          const LossSlopes& loss_slopes) {
   const int units = net.hidden.units;
   for (int s = 0; s < samples; ++s) net.prediction[s] = net.output.bias[0];
   int u = 0;

@@ -96,7 +96,7 @@ class TangentsUnderWay {
  private:
   [[gnu::always_inline]] void add_term(const float* table, Vector<float> (&sum)[N]) const {
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) sum[n] = sum[n] * rest_[n] + look_up(table, index_[n]);
+    for (int n = 0; n < N; ++n) sum[n] = _mm512_fmadd_ps(sum[n], rest_[n], look_up(table, index_[n]));
   }
 
   Vector<float> x_[N] = {}, rest_[N] = {};
