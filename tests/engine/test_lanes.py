@@ -55,6 +55,23 @@ def test_a_replicate_is_the_same_in_every_call(name: str, target: str, kind: str
     assert len(np.unique(whole[:, 0])) == 50
 
 
+@pytest.mark.parametrize("samples", [1, 2, 3, 64, 65, 66, 150, 333])
+@pytest.mark.parametrize("batch", [1, 32, 200])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_shuffle_beside_the_passes_is_the_permutation(
+    target: str, activation: str, batch: int, samples: int
+):
+    """Pairs are shuffled while four units are trained, weighted samples by a permutation at once."""
+    recipe = replace(fits.recipe((4,), activation, epochs=4), batch_size=batch)
+    x, y = fits.sine(samples)
+    options = {"order": Order("group", seed=9), "target": target, "precision": "float64"}
+    starts = draw(recipe, 0, 0, 18)
+    beside = train(recipe, x, y, starts, **options).weights
+    at_once = train(recipe, x, y, starts, sample_weight=np.ones(samples), **options).weights
+    assert beside == pytest.approx(at_once, rel=1e-9, abs=1e-12)
+
+
 @pytest.mark.parametrize("kind", ["given", "group", "replicate"])
 @pytest.mark.parametrize("units", [(4,), (5,), (4, 3)])
 @pytest.mark.parametrize("target", TARGETS)
