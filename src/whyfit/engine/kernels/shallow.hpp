@@ -105,7 +105,8 @@ template <class Real, class F, int I, int U, int kTogether, class Rows, class Us
   if constexpr (UnderWay<F, U>::kOverlaps) {
     UnderWay<F, U> under_way;
     Vector<Real> value[U];
-    auto pass = [&](int sample) {
+    // Without the attribute GCC may call it, and every register goes through memory.
+    auto pass = [&](int sample) __attribute__((always_inline)) {
       Vector<Real> z[U];
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) z[u] = unit_sum<Real, I>(unit[u], x, sample);
@@ -189,11 +190,11 @@ template <class Real, class F, class L, int I, int U, class Rows>
     // which wait for nothing.
     typename F::Slope slope[U];
     Vector<Real> z[U], error;
-    auto weigh = [&](int s) {
+    auto weigh = [&](int s) __attribute__((always_inline)) {
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) z[u] = unit_sum<Real, I>(unit[u], x, s);
     };
-    auto predict = [&](int s) {
+    auto predict = [&](int s) __attribute__((always_inline)) {
       error = output_bias - y.at(s, 0);
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) error += f.value(z[u]) * unit[u].out;
@@ -202,7 +203,7 @@ template <class Real, class F, class L, int I, int U, class Rows>
     #pragma GCC unroll 8
     for (int u = 0; u < U; ++u) slope[u] = f.slope_at(z[u]);
     predict(0);
-    auto back = [&](int s, auto last) {
+    auto back = [&](int s, auto last) __attribute__((always_inline)) {
       const Vector<Real> delta = L::slope_without_factor(error);
       Vector<Real> delta_x[I];
       if constexpr (!last) weigh(s + 1);
