@@ -16,9 +16,6 @@
 namespace whyfit {
 namespace WHYFIT_TARGET {
 
-// Samples that pass together: what 64 units keep of them with AVX2, outputs and deltas, stays in the second cache.
-constexpr int kMostTogether = 128;
-
 template <class Real>
 class Passes {
   using V = Vector<Real>;

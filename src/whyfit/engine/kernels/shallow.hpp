@@ -104,13 +104,15 @@ template <class Real, class F, int I, int U, int kTogether, class Rows, class Us
                                                int samples, const Use& use) {
   if constexpr (UnderWay<F, U>::kOverlaps) {
     UnderWay<F, U> under_way;
+    alignas(64) typename UnderWay<F, U>::Table table;
+    std::memcpy(table, UnderWay<F, U>::kTable, sizeof table);
     Vector<Real> value[U];
     // Without the attribute GCC may call it, and every register goes through memory.
     auto pass = [&](int sample) __attribute__((always_inline)) {
       Vector<Real> z[U];
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) z[u] = unit_sum<Real, I>(unit[u], x, sample);
-      under_way.pass(z, value);
+      under_way.pass(table, z, value);
     };
     pass(0);
     for (int s = 0; s + 1 < samples; ++s) {
@@ -239,25 +241,26 @@ template <class Real, class F, class L, int I, int U, class Rows>
       beside.step();
     }
   } else {
-    // Two loops: in one, the sums and what f computes with would push each other out of the registers.
+    // Two loops: in one, the sums and what f computes with would push each other out of the registers. What passes
+    // between them lies on the stack, beside what they spill (see TangentsUnderWay).
+    Vector<Real> unit_output[kMostTogether * U], sample_delta[kMostTogether];
     unit_values<Real, F, I, U, 1>(f, unit, x, samples, [&](int s, const Vector<Real>* value) {
       Vector<Real> error = output_bias - y.at(s, 0);
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) {
-        net.unit_output[s * U + u] = value[u];
+        unit_output[s * U + u] = value[u];
         error += value[u] * unit[u].out;
       }
-      const Vector<Real> delta = L::slope_without_factor(error);
       loss += L::value(error);
-      net.prediction[s] = delta;
+      sample_delta[s] = L::slope_without_factor(error);
       beside.step();
     });
     for (int s = 0; s < samples; ++s) {
-      const Vector<Real> delta = net.prediction[s];
+      const Vector<Real> delta = sample_delta[s];
       bias_sum += delta;
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u)
-        add_gradient<Real, F, I>(f, sum[u], x, s, net.unit_output[s * U + u], delta);
+        add_gradient<Real, F, I>(f, sum[u], x, s, unit_output[s * U + u], delta);
     }
   }
   if (net.beside) *net.beside = beside;

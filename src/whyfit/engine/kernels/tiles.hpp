@@ -56,6 +56,9 @@ template <class Real>
   return value;
 }
 
+// Samples that pass together: what 64 units keep of them with AVX2, outputs and deltas, stays in the second cache.
+constexpr int kMostTogether = 128;
+
 // The data of a batch where all replicates see the same samples: one number serves all lanes. `width` is
 // how far rows are apart.
 template <class Real>
