@@ -241,8 +241,9 @@ template <class Real, class F, class L, int I, int U, class Rows>
       beside.step();
     }
   } else {
-    // Two loops: in one, the sums and what f computes with would push each other out of the registers. What passes
-    // between them lies on the stack, beside what they spill (see TangentsUnderWay).
+    // Two loops: in one, the sums and what f computes with would push each other out of the registers; that of the
+    // deltas is in the one that has room for it. What passes between the loops lies on the stack, beside what they
+    // spill (see TangentsUnderWay).
     Vector<Real> unit_output[kMostTogether * U], sample_delta[kMostTogether];
     unit_values<Real, F, I, U, 1>(f, unit, x, samples, [&](int s, const Vector<Real>* value) {
       Vector<Real> error = output_bias - y.at(s, 0);
@@ -252,12 +253,14 @@ template <class Real, class F, class L, int I, int U, class Rows>
         error += value[u] * unit[u].out;
       }
       loss += L::value(error);
-      sample_delta[s] = L::slope_without_factor(error);
+      const Vector<Real> delta = L::slope_without_factor(error);
+      sample_delta[s] = delta;
+      if constexpr (!kManyRegisters) bias_sum += delta;
       beside.step();
     });
     for (int s = 0; s < samples; ++s) {
       const Vector<Real> delta = sample_delta[s];
-      bias_sum += delta;
+      if constexpr (kManyRegisters) bias_sum += delta;
       #pragma GCC unroll 8
       for (int u = 0; u < U; ++u)
         add_gradient<Real, F, I>(f, sum[u], x, s, unit_output[s * U + u], delta);
