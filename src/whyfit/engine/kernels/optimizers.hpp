@@ -153,7 +153,8 @@ struct RmsProp {
 };
 
 // Keras, scikit-learn: the form of Kingma & Ba 2015, section 2, last paragraph, with epsilon outside the
-// bias correction ("epsilon hat"). Both sides of its fraction are doubled.
+// bias correction ("epsilon hat"). Both sides of the
+// fraction are doubled, for `twice_square_root`.
 template <class Real>
 struct Adam {
   static constexpr int kStates = 2;

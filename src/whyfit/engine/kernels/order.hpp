@@ -34,8 +34,8 @@ class Shuffle {
 
   bool done() const { return left_ <= 0; }
 
-  // One exchange, or nothing at the end. Beside arithmetic, between whose instructions it must stand, it takes no time:
-  // whole numbers, loads and stores use nothing that it uses.
+  // One exchange, or nothing at the end. Beside arithmetic, between whose instructions it must stand, it takes next to no
+  // time: whole numbers, loads and stores use nothing that it uses.
   [[gnu::always_inline]] void step() {
     if (done()) return;
     if (draws_) random_ = mix(key_ + (left_ > 1 ? std::uint64_t(left_) : 0));

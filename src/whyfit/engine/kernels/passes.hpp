@@ -50,10 +50,7 @@ class Passes {
       buffers.output = arena.take<V>(count);
       if (is_staged(layer)) buffers.slope = arena.take<V>(count);
       if (layer.slopes) buffers.negative = arena.take<V>(count);
-      if (has_activity(layer)) {
-        buffers.activity = arena.take<V>(count);
-        penalises_ = true;
-      }
+      if (has_activity(layer)) buffers.activity = arena.take<V>(count);
       buffers.descends = descends_at_once(program_, l);
       if (buffers_) buffers_[l] = buffers;
       if (layer.units > widest) widest = layer.units;
@@ -81,9 +78,9 @@ class Passes {
     const V loss =
         samples <= kMostTogether ? slice(x, y, sample_weights, samples) : slices(x, y, sample_weights, samples);
     if (program_.root_of_loss) return descend_root(loss, total_weight, samples);
-    const Real terms = Real(samples * outputs_);
-    if (!plain_ || sample_weights) return (loss * loss_share(total_weight, samples) + penalty_) * terms;
-    return penalises_ ? loss + penalty_ * terms : loss;
+    if (plain_ && !sample_weights) return loss + penalty_ * Real(samples * outputs_);
+    const V share = loss_share(total_weight, samples);
+    return (loss * share + penalty_) * Real(samples * outputs_);
   }
 
   // The network's outputs, (samples, outputs), as it predicts: without dropout. No more samples than a batch, nor
@@ -121,8 +118,8 @@ class Passes {
   template <class Rows>
   [[gnu::noinline]] V slices(const Rows& x, const Rows& y, const V* sample_weights, int samples) {
     V loss = {};
-    for (int slices = (samples + kMostTogether - 1) / kMostTogether, first = 0; slices > 0; --slices) {
-      const int together = (samples - first + slices - 1) / slices;
+    for (int left = (samples + kMostTogether - 1) / kMostTogether, first = 0; left > 0; --left) {
+      const int together = (samples - first + left - 1) / left;
       first_ = first;
       gradient_ = first == 0 ? total_ : slice_gradient_;
       loss += slice(x.from(first, 0), y.from(first, 0), sample_weights ? sample_weights + first : nullptr, together);
@@ -472,7 +469,6 @@ class Passes {
   std::int64_t step_ = 0;
   const Descent<Real>* descent_ = nullptr;
   Shuffle<Pair<Real>>* beside_ = nullptr;
-  bool penalises_ = false;     // outputs
   int batch_ = 0, first_ = 0;  // samples of the batch, and those before the slice that passes
   V total_weight_ = {}, penalty_ = {};
   V *weights_ = nullptr, *gradient_ = nullptr, *total_ = nullptr, *slice_gradient_ = nullptr;

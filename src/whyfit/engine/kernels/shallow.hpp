@@ -33,9 +33,10 @@ template <class Real>
 struct Shallow {
   Weights<Real> hidden, output;                    // of the network
   Weights<Real> hidden_gradient, output_gradient;  // out
-  Vector<Real>* unit_output;  // where f is stored, tile after tile of units: (tiles, samples, U)
-  Vector<Real>* prediction;                        // (samples); on the way back, its delta
-  Shuffle<Pair<Real>>* beside;                     // goes on a step a sample, in one tile; or null
+  // Of many tiles: where f is stored, tile after tile of units, (tiles, samples, U); and the predictions, (samples), which
+  // on the way back are their deltas.
+  Vector<Real> *unit_output, *prediction;
+  Shuffle<Pair<Real>>* beside;  // of one tile: goes on a step a sample, or null
 };
 
 // The weights of one hidden unit, or sums of their gradients.
