@@ -17,8 +17,11 @@ FUNCTIONS = {
     "logarithm": np.log,
     "soft_plus": lambda z: np.logaddexp(0.0, z),
 }
-SMALLEST = 2e-38
-"""Below about the smallest normal float results are flushed to zero or held there, as in XLA."""
+SMALLEST = 2.4e-38
+"""Below twice the smallest normal float results are flushed to zero or held there.
+
+XLA flushes below that float; tanh by table is put together from its half.
+"""
 
 
 def evaluate(target: str, name: str, x: np.ndarray) -> np.ndarray:

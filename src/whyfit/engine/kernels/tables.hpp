@@ -12,36 +12,28 @@
 namespace whyfit {
 namespace WHYFIT_TARGET {
 
-constexpr float kTanhFirst = 0.75f, kTanhMost = 9.2f;
-alignas(64) constexpr float kTanh[7][16] = {
-    {1.500000000e+00f, 2.000000000e+00f, 2.500000000e+00f, 3.000000000e+00f, 3.750000000e+00f,
-     4.750000000e+00f, 5.750000000e+00f, 6.750000000e+00f, 8.250000000e+00f, 0.000000000e+00f,
-     0.000000000e+00f, 1.875000000e-01f, 3.750000000e-01f, 6.250000000e-01f, 8.750000000e-01f,
-     1.125000000e+00f},
-    {9.051483274e-01f, 9.640275836e-01f, 9.866142869e-01f, 9.950547218e-01f, 9.988943934e-01f,
-     9.998502731e-01f, 9.999797344e-01f, 9.999972582e-01f, 9.999998808e-01f, 0.000000000e+00f,
-     0.000000000e+00f, 1.853332072e-01f, 3.583573997e-01f, 5.545997024e-01f, 7.039055824e-01f,
-     8.093010783e-01f},
-    {1.807063967e-01f, 7.065080106e-02f, 2.659223042e-02f, 9.866041131e-03f, 2.209971193e-03f,
-     2.993738744e-04f, 4.052110671e-05f, 5.484031590e-06f, 2.740331126e-07f, 0.000000000e+00f,
-     1.000000000e+00f, 9.656516314e-01f, 8.715800643e-01f, 6.924191713e-01f, 5.045168996e-01f,
-     3.450317681e-01f},
-    {-1.635820866e-01f, -6.810911745e-02f, -2.623469941e-02f, -9.816425852e-03f, -2.204031684e-03f,
-     -2.988393244e-04f, -4.045370224e-05f, -5.474999853e-06f, -2.662237364e-07f, 0.000000000e+00f,
-     4.443633372e-07f, -1.789667904e-01f, -3.123277426e-01f, -3.840121925e-01f, -3.551340699e-01f,
-     -2.792371213e-01f},
-    {8.783815801e-02f, 4.211176187e-02f, 1.702060550e-02f, 6.479604170e-03f, 1.466389163e-03f,
-     1.991983881e-04f, 2.697222226e-05f, 3.650543249e-06f, 1.757677239e-07f, 0.000000000e+00f,
-     -3.333594799e-01f, -2.887177765e-01f, -1.786284596e-01f, -1.784476824e-02f, 8.180551231e-02f,
-     1.109762117e-01f},
-    {-2.429282479e-02f, -1.790258475e-02f, -8.114924654e-03f, -3.210585332e-03f, -7.671751082e-04f,
-     -1.047517871e-04f, -1.419363070e-05f, -1.921210924e-06f, -1.096452991e-07f, 0.000000000e+00f,
-     5.136901163e-04f, 1.128169298e-01f, 1.664975286e-01f, 1.373337358e-01f, 6.109954789e-02f,
-     3.700617468e-03f},
-    {-3.200156149e-03f, 4.701882135e-03f, 2.867487026e-03f, 1.230153604e-03f, 3.030747175e-04f,
-     4.174570131e-05f, 5.663089723e-06f, 7.666623674e-07f, 4.574996382e-08f, 0.000000000e+00f,
-     1.298410445e-01f, 9.711295366e-02f, 2.040744573e-02f, -5.397990346e-02f, -5.857702717e-02f,
-     -3.211046010e-02f}};
+constexpr float kTanhFirst = 0.54f, kTanhScale = 0.827f, kTanhMost = 9.02f;
+alignas(64) constexpr float kTanh[5][16] = {
+    {-1.552696228e-01f, -1.587474346e-01f, -6.555105001e-02f, 7.967804372e-02f, 3.049083650e-01f,
+     5.825719237e-01f, 7.724840045e-01f, 8.848946095e-01f, 0.000000000e+00f, 5.015051102e-06f,
+     1.286024490e-04f, 6.592120626e-04f, 1.474135439e-03f, -6.793850567e-03f, -4.002941772e-02f,
+     -9.227006137e-02f},
+    {9.225898385e-01f, 9.327256083e-01f, 8.078338504e-01f, 6.447898746e-01f, 4.332820177e-01f,
+     2.229416668e-01f, 1.057269573e-01f, 4.721461609e-02f, 4.999999702e-01f, 4.998419285e-01f,
+     4.979627728e-01f, 4.927304387e-01f, 4.867605269e-01f, 5.235790014e-01f, 6.377306581e-01f,
+     7.814646959e-01f},
+    {-3.029455245e-01f, -3.121602833e-01f, -2.492711842e-01f, -1.805268526e-01f, -1.058977395e-01f,
+     -4.598602653e-02f, -1.880926453e-02f, -7.373909466e-03f, 1.250092834e-01f, 1.269364655e-01f,
+     1.378352046e-01f, 1.573256850e-01f, 1.737783700e-01f, 1.120862812e-01f, -3.544491902e-02f,
+     -1.840759367e-01f},
+    {4.724220932e-02f, 5.065324903e-02f, 3.655000031e-02f, 2.364872210e-02f, 1.192197762e-02f,
+     4.318091087e-03f, 1.512890449e-03f, 5.184320034e-04f, -1.046162620e-01f, -1.156436652e-01f,
+     -1.442633718e-01f, -1.767696738e-01f, -1.969863325e-01f, -1.508743018e-01f, -6.583721191e-02f,
+     2.622415312e-03f},
+    {-2.858105116e-03f, -3.307991195e-03f, -2.119534882e-03f, -1.210250077e-03f, -5.178420106e-04f,
+     -1.550449088e-04f, -4.628475654e-05f, -1.381664151e-05f, -3.738523647e-02f, -1.184228435e-02f,
+     1.688741148e-02f, 3.736621141e-02f, 4.671127349e-02f, 3.373465315e-02f, 1.529003959e-02f,
+     3.439631779e-03f}};
 alignas(64) constexpr std::int32_t kPowers[16] = {
     1065353216, 1065200323, 1065063874, 1064944595, 1064843248, 1064760626, 1064697559, 1064654911,
     1064633587, 1064634532, 1064658730, 1064707212, 1064781053, 1064881375, 1065009351, 1065166205};
@@ -61,8 +53,9 @@ alignas(64) constexpr std::int32_t kPowers[16] = {
 // N values on their way through tanh: `pass` finishes those that are under way and begins new ones, an operation of
 // each half in turn. NaN becomes some number or other.
 //
-// A polynomial in |x| - centre on each of 15 segments; at the end of the last it is 1. Near 0 the centre and the constant
-// are 0, so that the error stays relative to the result.
+// tanh is p (2 - p), where p = 1 - sqrt(1 - tanh |x|) is a polynomial in |x| on each of 16 segments, and 1 at the end of
+// the last. Errors of p count 2 - 2 p times, which is little where |x| is large and the terms of p nearly cancel; near 0
+// its constant is 0, so that the error stays relative to the result.
 //
 // A loop takes a copy of the table on its own stack, where what it spills lies too. AMD's first cache finds the way of a
 // line by a hash of its address; two lines in one set with the same hash push each other out at every use. With
@@ -70,32 +63,29 @@ alignas(64) constexpr std::int32_t kPowers[16] = {
 template <int N>
 class TangentsUnderWay {
  public:
-  using Table = float[7][16];
+  using Table = float[5][16];
   static constexpr const Table& kTable = kTanh;
 
   [[gnu::always_inline]] void pass(const Table& from, const Vector<float> (&next)[N], Vector<float> (&value)[N]) {
     Vector<float> size[N];
     const float (*table)[16] = from;
-    asm volatile("" : "+r"(table));  // or GCC keeps seven registers for it and is short of others
+    asm volatile("" : "+r"(table));  // or GCC keeps five registers for it and is short of others
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) value[n] = look_up(table[6], index_[n]);
+    for (int n = 0; n < N; ++n) value[n] = look_up(table[4], index_[n]);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) size[n] = size_within(kTanhMost, next[n]);
-    add_term(table[5], value);
+    add_term(table[3], value);
     Mask<float> index[N];
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) index[n] = as<Mask<float>>(size[n] + kTanhFirst) >> 21;
-    add_term(table[4], value);
-    add_term(table[3], value);
+    for (int n = 0; n < N; ++n) index[n] = as<Mask<float>>(size[n] * kTanhScale + kTanhFirst) >> 21;
     add_term(table[2], value);
-    #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) size[n] -= look_up(table[0], index[n]);
     add_term(table[1], value);
+    add_term(table[0], value);
     #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) {
-      value[n] = copy_sign<float>(value[n], x_[n]);
+      value[n] = copy_sign<float>(value[n] * (2.0f - value[n]), x_[n]);
       x_[n] = next[n];
-      rest_[n] = size[n];
+      size_[n] = size[n];
       index_[n] = index[n];
     }
   }
@@ -103,10 +93,10 @@ class TangentsUnderWay {
  private:
   [[gnu::always_inline]] void add_term(const float* table, Vector<float> (&sum)[N]) const {
     #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) sum[n] = _mm512_fmadd_ps(sum[n], rest_[n], look_up(table, index_[n]));
+    for (int n = 0; n < N; ++n) sum[n] = _mm512_fmadd_ps(sum[n], size_[n], look_up(table, index_[n]));
   }
 
-  Vector<float> x_[N] = {}, rest_[N] = {};
+  Vector<float> x_[N] = {}, size_[N] = {};
   Mask<float> index_[N] = {};
 };
 
