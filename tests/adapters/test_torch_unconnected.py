@@ -48,13 +48,6 @@ def test_an_optimizer_made_for_another_network(tmp_path):
     assert fit.predictions is not None
 
 
-def test_an_optimizer_that_leaves_a_layer_out(tmp_path):
-    again = "optimizer = torch.optim.SGD(net[2].parameters(), lr=0.05)"
-    (fit,) = captured(tmp_path, again=again).fits
-    assert fit.unsupported is not None
-    assert "given 2 of the 4 weights and biases" in fit.unsupported
-
-
 @pytest.mark.parametrize(
     "cut",
     [

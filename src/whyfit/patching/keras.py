@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
-from whyfit.patching import scaling_keras
+from whyfit.patching import scaling_keras, trained
 from whyfit.patching.keras_callbacks import STOPPING, without_stopping
 from whyfit.patching.keras_optimizer import (
     COMPILE_ARGUMENTS,
@@ -194,6 +194,7 @@ PLACES: Mapping[str, Placing] = {
     "kernel_initializer": _kernel_initializer,
     "bias_initializer": _biases,
     "use_bias": _use_of_biases,
+    "trained": trained.keras,
     "shuffle": _shuffle,
     "loss": _loss,
     "optimizer": place_optimizer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from whyfit.patching import scaling_torch, torch_network, torch_training
+from whyfit.patching import scaling_torch, torch_network, torch_training, trained
 from whyfit.patching.placing import Placing, place_scaling
 
 PLACES: Mapping[str, Placing] = {
@@ -17,6 +17,7 @@ PLACES: Mapping[str, Placing] = {
     "kernel_initializer": torch_network.kernel_initializer,
     "bias_initializer": torch_network.biases,
     "use_bias": torch_network.use_of_biases,
+    "trained": trained.torch,
     "shuffle": torch_training.shuffle,
     "loss": torch_training.loss,
     "optimizer": torch_training.optimizer,

@@ -42,6 +42,7 @@ from whyfit.rules import (
     units_start_identical,
     unlucky_start,
     vanishing_gradient,
+    weights_not_trained,
 )
 from whyfit.rules._rule import HEADINGS, Rule, rule_of
 
@@ -66,6 +67,7 @@ RULES: tuple[Rule, ...] = tuple(
         output_cannot_reach_target,
         no_nonlinearity,
         no_bias,
+        weights_not_trained,
         training_too_short,
         learning_rate_too_low,
         learning_rate_too_high,

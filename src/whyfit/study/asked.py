@@ -28,6 +28,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "units": (rf"{_WHOLE}(, {_WHOLE})*", "a width for each hidden layer, such as 16 or 16, 8"),
     "bias_initializer": (factors.SPREAD, factors.SPREAD),
     "use_bias": (factors.BIASED, factors.BIASED),
+    "trained": (factors.EVERY_LAYER, factors.EVERY_LAYER),
     "optimizer": (rf"{_NAME}\({_NUMBER}\)", f"a name and a rate, such as {factors.ADAM}"),
     "learning_rate": (_NUMBER, "a number above 0"),
     "decay": (_NUMBER, "a number above 0"),

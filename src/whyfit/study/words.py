@@ -31,6 +31,8 @@ def phrase(change: Change) -> str:
             return "spread biases"
         case "output_activation":
             return f"a {change.to} output"
+        case "trained":
+            return "every layer trained"
         case "epochs":
             return f"{change.to} epochs"
         case "dropout" | "weight_penalty" | "early_stopping":

@@ -36,6 +36,7 @@ class Edit:
 
 
 Rewrite = Callable[[cst.Call], cst.BaseExpression]
+Replace = Callable[[cst.BaseExpression], cst.BaseExpression]
 
 
 @dataclass
@@ -46,8 +47,9 @@ class Edits:
     come twice; `inserted` lines go above the statement that holds a call; `above` ones above the loop
     that begins at a line of the script; `below` ones below the statement at a place; `following`
     arguments come after an argument that is a call; `removed` calls go with their line, which is nothing
-    else; `after` lines come below the whole loop at a place; `imports` are names and where they come
-    from ("" for a module); `constants` are names whose assignment gets another value.
+    else; `after` lines come below the whole loop at a place; `expressions`, which are no calls, become
+    what a function makes of them; `imports` are names and where they come from ("" for a module);
+    `constants` are names whose assignment gets another value.
     """
 
     arguments: list[Edit] = field(default_factory=list)
@@ -60,6 +62,7 @@ class Edits:
     following: list[tuple[Place, str]] = field(default_factory=list)
     removed: list[Place] = field(default_factory=list)
     after: list[tuple[Place, str]] = field(default_factory=list)
+    expressions: list[tuple[Place, Replace]] = field(default_factory=list)
     imports: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
 
@@ -152,6 +155,7 @@ class _Editor(cst.CSTTransformer):
                 *(place for place, _code in edits.following),
                 *(place for place, _line in edits.below),
                 *(place for place, _line in edits.after),
+                *(place for place, _make in edits.expressions),
                 *edits.removed,
                 *edits.repeated,
             )
@@ -160,6 +164,16 @@ class _Editor(cst.CSTTransformer):
         self._repeat: list[cst.Call] = []
         self.not_repeated = 0
         self._above: list[str] = []
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: Any) -> Any:
+        made = super().on_leave(original_node, updated_node)
+        if isinstance(original_node, cst.Call) or not isinstance(made, cst.BaseExpression):
+            return made
+        for place, make in self._edits.expressions:
+            if _span(place) == self._span_of(original_node):
+                self.met.add(_span(place))
+                return make(made)
+        return made
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         here = self._span_of(original_node)

@@ -30,7 +30,7 @@ def network_of(model: Any, inputs: int) -> Any:
     Raises Unsupported where there is none to be had.
     """
     kind = type(model).__name__
-    if kind in CHAINS and type(model).__module__.startswith("keras."):
+    if is_chain(model):
         return model
     unsupported = Unsupported(f"a model of class {kind} is not supported")
     if not model.built or not all(layer.built for layer in model.layers):
@@ -107,7 +107,26 @@ def scaling_of(layer: Any, inputs: int) -> Scaler:
 
 
 def operations(network: Any) -> list[Any]:
-    """Layers and functions in their order. Raises Unsupported where the graph is not one line."""
+    """Layers and functions in their order, with those of models that are layers of it in their place.
+
+    Raises Unsupported where the graph is not one line.
+    """
+    return [part for each in _own_operations(network) for part in _parts(each)]
+
+
+def _parts(operation: Any) -> list[Any]:
+    """A model that is used as a layer, in its parts; anything else as it is."""
+    if is_chain(operation):
+        return [each for each in operations(operation) if type(each).__name__ != "InputLayer"]
+    return [operation]
+
+
+def is_chain(model: Any) -> bool:
+    """Whether it is a model of Keras's own kinds, whose layers are known."""
+    return type(model).__name__ in CHAINS and type(model).__module__.startswith("keras.")
+
+
+def _own_operations(network: Any) -> list[Any]:
     if type(network).__name__ == "Sequential":
         return list(network.layers)
     if len(network.inputs) != 1 or len(network.outputs) != 1:

@@ -61,6 +61,7 @@ class TorchAdapter:
             weakref.WeakKeyDictionary()
         )
         self._late: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._models: weakref.WeakSet[Any] = weakref.WeakSet()
         self._current: TorchRecorder | None = None
         self._hand = HandWatch(self._recorder, self._recorders.append)
         self._watch_for(self._session)
@@ -72,7 +73,7 @@ class TorchAdapter:
         self._graph: LossGraph | None = None
         self._loss = float("nan")
         self._backwards = 0
-        self._cleared: bool | None = None
+        self._left_in: frozenset[int] = frozenset()
         self._cut_off = False
         self._backward_at: Place | None = None
         self._clipped: list[tuple[str, float]] = []
@@ -222,6 +223,19 @@ class TorchAdapter:
             self._module_handle = None
             self._outermost = None  # of this step; later ones are not seen
 
+    def _watch_model(self, recorder: TorchRecorder) -> None:
+        """Note what goes through a model with frozen layers, which its losses do not show."""
+        frozen = recorder.first is not None and recorder.first.frozen
+        if not frozen or recorder.model is None or recorder.model in self._models:
+            return
+
+        def note(module: Any, args: Any, output: Any) -> None:
+            if args and hasattr(args[0], "dim"):
+                self._outermost = Outermost(module, args[0], output)
+
+        self._models.add(recorder.model)
+        self._handles.append(recorder.model.register_forward_hook(note))
+
     def _on_module(self, module: Any, args: Any, output: Any) -> None:
         node = getattr(output, "grad_fn", None)
         if node is None:
@@ -293,12 +307,15 @@ class TorchAdapter:
             and (self._made == 1 or first_leaf(loss) is current.leaf)
         ):
             return
-        self._graph = read_loss(loss, self._modules, self._outermost)
-        self._modules, self._outermost = {}, self._outermost
+        outermost = self._outermost
+        self._graph = read_loss(loss, self._modules, outermost)
+        self._modules, self._outermost = {}, outermost  # a copy may have been asked (see `frozen`)
         self._backward_at = calling_place()
         if self._backwards == 1:
-            self._cleared = not any(
-                leaf.grad is not None and bool(leaf.grad.any()) for leaf in self._graph.leaves
+            self._left_in = frozenset(
+                id(leaf)
+                for leaf in self._graph.leaves
+                if leaf.grad is not None and bool(leaf.grad.any())
             )
 
     def _before_step(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
@@ -392,11 +409,11 @@ class TorchAdapter:
                 graph,
                 self._loss,
                 self._backwards,
-                self._cleared if graph is not None else None,
+                self._left_in.isdisjoint(recorder.given) if graph is not None else None,
                 tuple(self._clipped),
                 tuple(self._loaders),
             )
-            self._graph, self._loss, self._backwards, self._cleared = None, float("nan"), 0, None
+            self._graph, self._loss, self._backwards = None, float("nan"), 0
             self._clipped, self._loaders = [], []
             if self._cut_off and not seen.backwards and not recorder.steps:
                 recorder.give_up(
@@ -410,6 +427,7 @@ class TorchAdapter:
                 recorder.leaf = None if graph is None else graph.first_leaf
             if recorder.knows_modules:
                 self._unwatch_modules()
+                self._watch_model(recorder)
         except Exception as error:
             self._failed("watching a step", error)
 

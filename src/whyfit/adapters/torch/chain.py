@@ -55,6 +55,11 @@ class ChainLayer:
     flat: bool = False
     dropout_node: Any = None
 
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """The weight, and the bias if there is one."""
+        return (self.weight,) if self.bias is None else (self.weight, self.bias)
+
     def kernel(self) -> Array:
         """The weights now, shape (inputs, units)."""
         values = to_numpy(self.weight)

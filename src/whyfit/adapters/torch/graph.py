@@ -15,6 +15,7 @@ from typing import Any
 
 from whyfit.adapters.torch.chain import ChainLayer, children, peeled, read_chain, to_numpy
 from whyfit.adapters.torch.error import Error, read_error, targets_of, with_shapes
+from whyfit.adapters.torch.frozen import chain_with_frozen, same_numbers
 from whyfit.adapters.weights import with_weights
 from whyfit.errors import Unsupported
 from whyfit.records.network import Array, Layer, Network
@@ -37,7 +38,8 @@ class LossGraph:
     """All that could be read from one loss. `reason` says why something could not be.
 
     `model_made_outputs` says that the loss compares just what `outermost` gave. `loss_module` is the one
-    module of torch.nn that made a part of the loss.
+    module of torch.nn that made a part of the loss. `frozen` says that some layer gets no gradient, so
+    that later losses can be read only with the `outermost` of theirs.
     """
 
     leaves: tuple[Any, ...]
@@ -51,6 +53,7 @@ class LossGraph:
     first_leaf: Any = None
     model_made_outputs: bool = False
     loss_module: Any = None
+    frozen: bool = False
 
 
 def read_loss(
@@ -64,15 +67,15 @@ def read_loss(
     node, error, reason = loss.grad_fn, None, None
     layers: tuple[ChainLayer, ...] = ()
     x = output = None
+    frozen = False
     try:
         error, output = read_error(node)
         reason = error.reason
-        chain, below = read_chain(peeled(output))
-        layers, x = _from_the_inputs(chain, below, outermost), below
+        layers, x, frozen = _chain_below(output, outermost)
         error = with_shapes(error, layers, x, output)
     except Unsupported as unsupported:
         reason = reason or str(unsupported)
-    made_it = outermost is not None and peeled(outermost.output.grad_fn) is peeled(output)
+    made_it = _made(outermost, output)
     if layers:
         batch = _batch(error, x, lambda: network_of(layers)(to_numpy(x)))
     else:
@@ -90,7 +93,31 @@ def read_loss(
         first_leaf(loss),
         made_it,
         _loss_module(node, modules or {}),
+        frozen,
     )
+
+
+def _made(outermost: Outermost | None, output: Any) -> bool:
+    return outermost is not None and peeled(outermost.output.grad_fn) is peeled(output)
+
+
+def _chain_below(
+    output: Any, outermost: Outermost | None
+) -> tuple[tuple[ChainLayer, ...], Any, bool]:
+    """The layers that made the outputs, the inputs, and whether some layer is frozen.
+
+    Raises Unsupported where they are not known.
+    """
+    try:
+        chain, x = read_chain(peeled(output))
+        return _from_the_inputs(chain, x, outermost), x, False
+    except Unsupported:
+        if outermost is None or not _made(outermost, output):
+            raise
+        found = chain_with_frozen(outermost.module, outermost.input, outermost.output)
+        if found is None:
+            raise
+        return *found, True
 
 
 def _from_the_inputs(
@@ -99,9 +126,9 @@ def _from_the_inputs(
     """The layers, unless weights of the module before them get no gradient: what the first of the layers
     is given are then not the inputs. Raises Unsupported for such.
     """
-    if outermost is None or _same_numbers(x, outermost.input):
+    if outermost is None or same_numbers(x, outermost.input):
         return layers
-    chain = {id(each) for layer in layers for each in (layer.weight, layer.bias)}
+    chain = {id(each) for layer in layers for each in layer.parameters}
     weights = list(outermost.module.parameters())
     others = sum(id(each) not in chain for each in weights)
     if others == 0 or others == len(weights):
@@ -111,10 +138,6 @@ def _from_the_inputs(
         "gradient from the loss (frozen, detached, under no_grad, or not used), and what the others are "
         "given is not what the network is given: that is not supported"
     )
-
-
-def _same_numbers(x: Any, given: Any) -> bool:
-    return x is given or (x.numel() == given.numel() and bool((x.ravel() == given.ravel()).all()))
 
 
 def _loss_module(node: Any, modules: dict[Any, Any]) -> Any:

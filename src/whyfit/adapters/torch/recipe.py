@@ -5,7 +5,7 @@ Optimizers: torch/optim/*.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,18 +27,19 @@ MOST_TABLE = 5000
 
 
 def dense_layers(
-    graph: LossGraph, starts: Mapping[int, Any], drawn: Draws
+    graph: LossGraph, starts: Mapping[int, Any], drawn: Draws, kept: Collection[int] = ()
 ) -> tuple[tuple[DenseLayer, ...], str | None]:
     """The chain's layers as a recipe has them, and why they cannot be drawn anew, if so.
 
-    `starts` holds each parameter's start values by its id.
+    `starts` holds each parameter's start values by its id; `kept` are the numbers, from 0, of layers
+    that no step changes.
     """
     layers, reason = [], None
     penalties = graph.error.penalties if graph.error else {}
-    known = {id(each) for layer in graph.layers for each in (layer.weight, layer.bias)}
+    known = {id(each) for layer in graph.layers for each in layer.parameters}
     if penalties.keys() - known:
         reason = "a penalty on other than weights and biases of layers is not supported"
-    for each in graph.layers:
+    for at, each in enumerate(graph.layers):
         inputs, units = each.kernel().shape
         kernel = _initializer_of(each.weight, starts, drawn, (inputs, units), bias=False)
         bias = Initializer("zeros")
@@ -54,6 +55,7 @@ def dense_layers(
                 kernel,
                 bias,
                 dropout=each.dropout,
+                trainable=at not in kept,
                 kernel_penalty=penalties.get(id(each.weight), NO_PENALTY),
                 bias_penalty=penalties.get(id(each.bias), NO_PENALTY),
             )

@@ -66,7 +66,9 @@ class TorchRecorder:
     leaf: Any = None
     model: Any = None
     feed: Feed | None = None
+    given: frozenset[int] = frozenset()  # ids of the optimizer's parameters
     starts: dict[int, Any] = field(default_factory=dict)
+    kept_layers: frozenset[int] = frozenset()  # numbers of layers that no step changes
     start: Array | None = None
     losses: list[float] = field(default_factory=list)
     snapshots: list[tuple[int, Array]] = field(default_factory=list)
@@ -119,6 +121,7 @@ class TorchRecorder:
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 self.starts[id(parameter)] = parameter.detach().clone()
+        self.given = frozenset(self.starts)
         rate = self.rate = float(self.optimizer.param_groups[0]["lr"])
         self.rates = [RateChange(0, rate)]
         self.rule = torch_recipe.optimizer_of(self.optimizer, short(rate))
@@ -208,7 +211,7 @@ class TorchRecorder:
         if self.steps == 1:
             self.cleared = cleared
             if not cleared:
-                self.kept = KeptGradients(graph.leaves)
+                self.kept = KeptGradients([each for each in graph.leaves if id(each) in self.given])
                 if self._began_cleared is False:
                     self.give_up("gradients left from before the training are not supported")
         elif cleared != self.cleared:
@@ -248,6 +251,9 @@ class TorchRecorder:
                 "unless cycle_momentum=False)"
             )
 
+    def _is_trained(self, parameter: Any) -> bool:
+        return id(parameter) in self.given and bool(parameter.requires_grad)
+
     def _note_error(self, error: Error | None) -> None:
         if self.error is not None and error is not None:
             known = common(self.error, error)
@@ -264,23 +270,25 @@ class TorchRecorder:
             return
         self.feed = Feed.of(graph.error)
         if graph.layers:
-            mine = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
-            parameters = [p for each in graph.layers for p in (each.weight, each.bias)]
-            parameters = [p for p in parameters if p is not None]
-            left_out = sum(id(p) not in mine for p in parameters)
+            parameters = [p for each in graph.layers for p in each.parameters]
+            trained = [[self._is_trained(p) for p in each.parameters] for each in graph.layers]
+            left_out = sum(not each for layer in trained for each in layer)
             self._misses_all = left_out == len(parameters)
             if self._misses_all:
                 self.give_up(
                     f"the optimizer was given none of the {left_out} weights and biases of this "
                     "network, so that its steps change nothing here (was it made for another one?)"
                 )
-            elif left_out:
+            elif any(len(set(layer)) > 1 for layer in trained):
                 self.give_up(
-                    f"the optimizer was given {len(parameters) - left_out} of the "
-                    f"{len(parameters)} weights and biases of the layers, and does not train the "
-                    "others, which is not supported"
+                    f"the optimizer trains {len(parameters) - left_out} of the {len(parameters)} "
+                    "weights and biases of the layers, and of some layer only one of the two, which "
+                    "is not supported"
                 )
             else:
+                self.kept_layers = frozenset(at for at, each in enumerate(trained) if not each[0])
+                for each in parameters:
+                    self.starts.setdefault(id(each), each.detach().clone())
                 self.start = torch_recipe.flat(graph.layers, self.starts)
                 self.latest = (0, self.start)
                 self.snapshots = [self.latest]
@@ -341,7 +349,9 @@ class TorchRecorder:
                 f"a loss between outputs of shape {error.output_shape} and targets of shape "
                 f"{error.target_shape}, which are spread against each other, is not supported"
             )
-        layers, reason = torch_recipe.dense_layers(self.first, self.starts, self.drawn)
+        layers, reason = torch_recipe.dense_layers(
+            self.first, self.starts, self.drawn, self.kept_layers
+        )
         rule, rule_reason = self.rule
         schedule, schedule_reason = torch_recipe.schedule_of(
             self.rates, self.steps, data.steps, self.scheduler
@@ -353,6 +363,8 @@ class TorchRecorder:
             if each:
                 self.give_up(each)
         clipping = dict(self.clipping)
+        if clipping and self.kept_layers:
+            self.give_up("clipping beside layers that are not trained is not supported")
         optimizer = replace(
             rule, global_clipnorm=clipping.get("norm"), clipvalue=clipping.get("value")
         )

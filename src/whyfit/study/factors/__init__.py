@@ -13,7 +13,7 @@ from whyfit.study.factors.catalogue import (
 )
 from whyfit.study.factors.factor import Factor
 from whyfit.study.factors.scale import scaling
-from whyfit.study.factors.shape import BIASED
+from whyfit.study.factors.shape import BIASED, EVERY_LAYER
 from whyfit.study.factors.starts import SPREAD, bias_spread
 from whyfit.study.factors.training import ADAM, CLEARED, ONCE_AN_EPOCH, SHUFFLED
 
@@ -21,6 +21,7 @@ __all__ = [
     "ADAM",
     "BIASED",
     "CLEARED",
+    "EVERY_LAYER",
     "FACTORS",
     "FACTOR_NAMES",
     "ONCE_AN_EPOCH",

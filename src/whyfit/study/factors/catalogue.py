@@ -13,7 +13,14 @@ from whyfit.records.schedule import Schedule
 from whyfit.records.study import Arm, arm
 from whyfit.study.factors.factor import Factor
 from whyfit.study.factors.scale import INPUT_RANGE, OFFSET_KEPT, SCALE_KEPT, TARGET_RANGE, scalings
-from whyfit.study.factors.shape import ACTIVATION, DEPTH, OUTPUT_ACTIVATION, UNITS, USE_BIAS
+from whyfit.study.factors.shape import (
+    ACTIVATION,
+    DEPTH,
+    OUTPUT_ACTIVATION,
+    TRAINED,
+    UNITS,
+    USE_BIAS,
+)
 from whyfit.study.factors.starts import BIAS_INITIALIZER, KERNEL_INITIALIZER, bias_levels, customary
 from whyfit.study.factors.training import (
     BATCH_SIZE,
@@ -39,6 +46,7 @@ FACTORS: tuple[Factor, ...] = (
     KERNEL_INITIALIZER,
     BIAS_INITIALIZER,
     USE_BIAS,
+    TRAINED,
     OUTPUT_ACTIVATION,
     SCHEDULE,
     OPTIMIZER,

@@ -96,6 +96,19 @@ def _with_use_of_biases(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
     return replace(recipe, layers=tuple(layers))
 
 
+EVERY_LAYER = "all"
+
+
+def _trained(_fit: Fit, recipe: Recipe) -> str:
+    trained = [layer.trainable for layer in recipe.layers]
+    return EVERY_LAYER if all(trained) else "some" if any(trained) else "none"
+
+
+def _with_all_trained(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
+    layers = (replace(layer, trainable=True) for layer in recipe.layers)
+    return replace(recipe, layers=tuple(layers))
+
+
 ACTIVATION = Factor(
     "activation",
     "activation",
@@ -130,6 +143,15 @@ USE_BIAS = Factor(
     _bias_use,
     lambda fit, recipe: () if _bias_use(fit, recipe) == BIASED else (BIASED,),
     _with_use_of_biases,
+)
+
+TRAINED = Factor(
+    "trained",
+    "trained layers",
+    "Is it that some layers are not trained?",
+    _trained,
+    lambda fit, recipe: () if _trained(fit, recipe) == EVERY_LAYER else (EVERY_LAYER,),
+    _with_all_trained,
 )
 
 OUTPUT_ACTIVATION = Factor(
