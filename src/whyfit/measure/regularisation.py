@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from whyfit.records.evidence import Regularisation
+from whyfit.records.evidence import Regularisation, Scatter
 from whyfit.records.fit import Fit
 from whyfit.records.network import Array, Network
 from whyfit.records.recipe import Penalty, Recipe
@@ -28,8 +28,28 @@ def regularisation(
         if each is not None
     ]
     return Regularisation(
-        penalty=max(shares, default=0.0), decay=_decay(fit, recipe), dropout=_dropout(recipe)
+        penalty=max(shares, default=0.0),
+        decay=_decay(fit, recipe),
+        dropout=_dropout(recipe),
+        scatter=_scatter(fit, recipe),
     )
+
+
+def _scatter(fit: Fit, recipe: Recipe) -> Scatter | None:
+    """Of the call whose answers lie farthest off, where the network has dropout."""
+    network, variance = fit.end, float(np.var(fit.y, axis=0).sum())
+    if network is None or not _dropout(recipe) or not variance > 0.0:
+        return None
+    found = [
+        Scatter(
+            float(np.sum((each.outputs - network(each.x)) ** 2) / len(each.x) / variance),
+            len(each.x),
+            each.line,
+        )
+        for each in fit.answers
+        if (each.x.shape[1], each.outputs.shape[1]) == (fit.x.shape[1], fit.y.shape[1])
+    ]
+    return max(found, key=lambda each: each.share, default=None)
 
 
 def _penalty_share(

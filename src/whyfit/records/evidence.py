@@ -190,6 +190,17 @@ class Identities:
 
 
 @dataclass(frozen=True)
+class Scatter:
+    """How far so many answers, asked for in a line of the script, lie off what the network gives
+    without dropout: mean square over the variance of the targets.
+    """
+
+    share: float
+    points: int
+    line: int
+
+
+@dataclass(frozen=True)
 class Regularisation:
     """What is added to the error, or taken from the network, to keep it simple.
 
@@ -197,12 +208,14 @@ class Regularisation:
     that it is the gradient of), the larger of start and end: a penalty that has done its work is small.
     `decay` is the greatest weight times a decoupled decay, which is how hard it pulls compared with
     a step of full length. `dropout` is the variance that dropout gives a sum of equal outputs,
-    over its mean squared, in the layer where it is largest: p / ((1 - p) units).
+    over its mean squared, in the layer where it is largest: p / ((1 - p) units). `scatter` is that of
+    the answers that the script got with dropout on.
     """
 
     penalty: float = 0.0
     decay: float = 0.0
     dropout: float = 0.0
+    scatter: Scatter | None = None
 
 
 @dataclass(frozen=True)

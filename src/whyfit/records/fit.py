@@ -82,6 +82,15 @@ class DrawnLine:
 
 
 @dataclass(frozen=True, eq=False)
+class Answers:
+    """What a trained network gave the script in one call, and the line of the call."""
+
+    x: Float[Array, "points inputs"]
+    outputs: Float[Array, "points outputs"]
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
 class HeldOut:
     """Samples that the training watches but does not learn from, as x and y were passed."""
 
@@ -116,7 +125,8 @@ class Fit:
     `output_shape`, the shape of the outputs where the loss compared them with targets of `y_shape`;
     `sample_weight`, what the script had the loss of each sample multiplied with;
     `ignored_decay`, the `decay` that the script gave its optimizer and Keras 3 ignored: the learning
-    rate was to be divided by 1 + decay x steps.
+    rate was to be divided by 1 + decay x steps;
+    `answers`, what the network gave the script afterwards, where dropout may have been on.
     """
 
     framework: str
@@ -151,6 +161,7 @@ class Fit:
     held_out: HeldOut | None = None
     sample_weight: Float[Array, samples] | None = None
     ignored_decay: float | None = None
+    answers: tuple[Answers, ...] = ()
 
     @property
     def unexplained_variance(self) -> float:

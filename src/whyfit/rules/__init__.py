@@ -7,6 +7,7 @@ from whyfit.records.finding import Finding
 from whyfit.rules import (
     data_not_shuffled,
     decay_ignored,
+    dropout_left_on,
     gradients_accumulate,
     hinges_outside_data,
     hinges_share_one_point,
@@ -82,6 +83,7 @@ RULES: tuple[Rule, ...] = tuple(
         target_jumps,
         too_few_samples,
         outside_training_range,
+        dropout_left_on,
         noise_floor_reached,
         scaler_misused,
         metric_misleads,

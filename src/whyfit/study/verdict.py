@@ -60,6 +60,7 @@ OBSERVED_ONLY = {
     "metric-misleads": "the metric takes no part in the training",
     "noise-floor-reached": "no network can explain noise",
     "outside-training-range": "no training on these data shows the network what lies outside them",
+    "dropout-left-on": "it is how the predictions are made that goes wrong",
     "plot-order": "the drawing is at fault, not the fit",
     "scaler-misused": "it is what is done with the predictions that goes wrong",
     "target-not-scaled": "it takes a logarithm or the like, which is no change of a recipe",

@@ -20,7 +20,7 @@ from typing import Any
 import wrapt
 
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.places import called_directly, calling_place, calling_places
+from whyfit.adapters.places import called_directly, calling_line, calling_place, calling_places
 from whyfit.adapters.torch import fit as torch_fit
 from whyfit.adapters.torch.asked import AskedWatch
 from whyfit.adapters.torch.by_hand import HandWatch
@@ -224,14 +224,23 @@ class TorchAdapter:
             self._outermost = None  # of this step; later ones are not seen
 
     def _watch_model(self, recorder: TorchRecorder) -> None:
-        """Note what goes through a model with frozen layers, which its losses do not show."""
-        frozen = recorder.first is not None and recorder.first.frozen
-        if not frozen or recorder.model is None or recorder.model in self._models:
+        """Note what goes through a model with frozen layers, which its losses do not show, and what
+        comes out of one with dropout, which may be on where the script asks for itself.
+        """
+        first = recorder.first
+        if first is None or recorder.model is None or recorder.model in self._models:
+            return
+        drops = first.is_whole_model and any(each.dropout for each in first.layers)
+        if not drops and not first.frozen:
             return
 
         def note(module: Any, args: Any, output: Any) -> None:
-            if args and hasattr(args[0], "dim"):
+            if not args or not hasattr(args[0], "dim"):
+                return
+            if first.frozen:
                 self._outermost = Outermost(module, args[0], output)
+            if drops:
+                recorder.answered(args[0], output, calling_line())
 
         self._models.add(recorder.model)
         self._handles.append(recorder.model.register_forward_hook(note))

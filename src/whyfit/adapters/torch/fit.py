@@ -11,10 +11,11 @@ import numpy as np
 from whyfit.adapters._adapter import Session
 from whyfit.adapters.batches import DataSet
 from whyfit.adapters.scalers import with_scalers
+from whyfit.adapters.torch.chain import to_numpy
 from whyfit.adapters.torch.put_back import best_kept
 from whyfit.adapters.torch.recorder import TorchRecorder
 from whyfit.adapters.weights import why_not_weighted, without_weights
-from whyfit.records.fit import Call, Fit, HeldOut, Place, WeightHistory
+from whyfit.records.fit import Answers, Call, Fit, HeldOut, Place, WeightHistory
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -76,7 +77,17 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
         sample_weight=None if unusable else weight,
         summary=_summary(recorder),
         environment={"torch": str(torch.__version__)},
+        answers=_answers(recorder),
     ), None
+
+
+def _answers(recorder: TorchRecorder) -> tuple[Answers, ...]:
+    found = []
+    for x, outputs, line in recorder.answers_after_all:
+        if x.dim() and len(x) and len(outputs) == len(x):
+            asked, made = (to_numpy(each).reshape(len(x), -1) for each in (x, outputs))
+            found.append(Answers(asked, made, line))
+    return tuple(found)
 
 
 def _with_best_kept(

@@ -55,6 +55,13 @@ class LossGraph:
     loss_module: Any = None
     frozen: bool = False
 
+    @property
+    def is_whole_model(self) -> bool:
+        """Whether the layers are all that `outermost` does between its input and its output."""
+        if self.outermost is None or self.x is None or not self.model_made_outputs:
+            return False
+        return same_numbers(self.x, self.outermost.input)
+
 
 def read_loss(
     loss: Any, modules: dict[Any, Any] | None = None, outermost: Outermost | None = None

@@ -48,6 +48,10 @@ class StepSeen:
     loaders: tuple[Any, ...]
 
 
+MOST_ANSWERS, MOST_ASKED = 20, 100_000
+"""Calls after the last step whose answers are kept, and numbers in each."""
+
+
 @dataclass
 class TorchRecorder:
     """Takes the steps of one optimizer and keeps what a fit needs."""
@@ -79,6 +83,7 @@ class TorchRecorder:
     rule: tuple[Optimizer, str | None] | None = None
     cleared: bool | None = None
     kept: KeptGradients | None = None
+    answers: list[tuple[Any, Any, int]] = field(default_factory=list)
     watched: Watched | None = None
     held_out: HeldOut | None = None
     backward: Place | None = None
@@ -93,6 +98,7 @@ class TorchRecorder:
     _count: int = 0
     _began_cleared: bool | None = None
     _misses_all: bool = False
+    _answered: int = -1
 
     # ---- before and after a step ----
 
@@ -319,12 +325,26 @@ class TorchRecorder:
 
     def loaded(self, module: Any) -> None:
         """Weights have been put into a module: after the training, maybe those of its best epoch."""
+        self.answers.clear()
         mine = any(id(each) in self.starts for each in module.parameters())
         if mine and self.ended is not None and self.first is not None:
             weights = torch_recipe.flat(self.first.layers)
             known = [each for each in (self.start, self.ended) if each is not None]
             others = not any(np.array_equal(weights, each) for each in known)
             self.put_back = put_back_now(weights) if others else None
+
+    def answered(self, x: Any, outputs: Any, line: int) -> None:
+        """The network was asked, in a step or, if none follows, by the script for itself."""
+        if self._answered != self.steps:
+            self._answered = self.steps
+            self.answers.clear()
+        if len(self.answers) < MOST_ANSWERS and x.numel() <= MOST_ASKED:
+            self.answers.append((x.detach(), outputs.detach(), line))
+
+    @property
+    def answers_after_all(self) -> list[tuple[Any, Any, int]]:
+        """Inputs, outputs and lines of the calls after the last step."""
+        return self.answers if self._answered == self.steps else []
 
     # ---- the end ----
 

@@ -69,6 +69,7 @@ def headline(said: FitDiagnosis) -> str:
 
 ELSEWHERE = (
     "plot-order",
+    "dropout-left-on",
     "metric-misleads",
     "outside-training-range",
     "scaler-misused",
