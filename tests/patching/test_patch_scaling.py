@@ -91,7 +91,7 @@ def test_the_data_are_scaled_and_predictions_are_in_the_scripts_units(
 LEFT_ALONE = {
     "passed on": (KERAS + "print(model)\n", X, "in a way that cannot be followed"),
     "saved": (KERAS.replace("new = ", "model.save_weights('w.weights.h5')\nnew = "), X, "line 11"),
-    "evaluated": (KERAS + "model.evaluate(inputs, targets, verbose=0)\n", Y, "be followed"),
+    "loaded": (KERAS + "model.load_weights('another.weights.h5')\n", X, "be followed"),
     "asked before": (
         KERAS.replace("# it learns", "model.predict(inputs, verbose=0)"),
         X,
@@ -113,6 +113,32 @@ LEFT_ALONE = {
         "holds all inputs",
     ),
 }
+
+
+CHECKPOINT = """
+model.fit(inputs, y=targets, epochs=3, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(
+    "FILE", monitor="loss", save_best_only=True, save_weights_only=True)])
+model.load_weights("FILE")
+error = model.evaluate(inputs, targets, verbose=0)
+"""
+
+
+def test_a_checkpoint_and_an_evaluation_are_followed(tmp_path: Path):
+    """Errors are those of the scaled targets then, and a comment says so."""
+    source = KERAS[: KERAS.index("# it learns")] + CHECKPOINT
+    source = source.replace("FILE", str(tmp_path / "best.weights.h5"))
+    level = "standardised"
+    _fit, _source, found = patched(tmp_path, source, Change(X, level), Change(Y, level))
+    assert found.source is not None, found.words
+    assert (
+        "evaluate((inputs - inputs_mean) / inputs_std, (targets - targets_mean) / " in found.source
+    )
+    assert "# errors are those of scaled targets" in found.source
+    again, _program = run(tmp_path, found.source)
+    assert again.error is None, again.error
+    (scaled,) = again.fits
+    assert scaled.y.std() == pytest.approx(1.0, abs=1e-5)
+    assert scaled.unexplained_variance < 3.0
 
 
 @pytest.fixture(scope="module")

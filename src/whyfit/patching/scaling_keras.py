@@ -13,6 +13,9 @@ from whyfit.syntax import names
 from whyfit.syntax.edits import CannotPlace, Rewrite, argument_of, calls_within
 
 FIT_ARGUMENTS = ("x", "y")
+CHECKPOINT = "ModelCheckpoint"
+"""Where a script has it, weights that are loaded after the fit are of the scaled training."""
+
 ASKED = ("", "predict", "predict_on_batch", "evaluate")
 """How a trained model is asked; the inputs are the first argument of each."""
 
@@ -38,7 +41,8 @@ def by_hand(data: str) -> Placing:
         def followed(use: Use) -> bool:
             if use.how == "fit":
                 return use.place.line == fitted.place.line
-            return use.how in ASKED and not (use.how == "evaluate" and data == "y")
+            kept = use.how == "load_weights" and use.place.line > fitted.place.line
+            return use.how in ASKED or (kept and CHECKPOINT in request.source)
 
         scaling.refuse_what_cannot_be_followed(uses, followed, function, fitted.place.line)
         _add(request, code, data, fitted.place, uses)
@@ -48,7 +52,11 @@ def by_hand(data: str) -> Placing:
 
 def _add(request: Request, code: Code, data: str, fitted: fits.Place, uses: list[Use]) -> None:
     edits = request.edits
-    edits.inserted += [(fitted, line) for line in code.lines]
+    evaluated = any(use.how == "evaluate" for use in uses)
+    said = (
+        "  # errors are those of scaled targets from here on" if data == "y" and evaluated else ""
+    )
+    edits.inserted += [(fitted, line + said) for line in code.lines]
     changes: list[tuple[fits.Place, Rewrite]] = [
         (fitted, scaling.with_scaled_argument(data, FIT_ARGUMENTS, code.scaled)),
         (fitted, _with_validation(0 if data == "x" else 1, code)),
@@ -59,6 +67,10 @@ def _add(request: Request, code: Code, data: str, fitted: fits.Place, uses: list
         if data == "x":
             first = "inputs" if use.how == "" else "x"
             changes.append((use.place, scaling.with_scaled_argument(first, (first,), code.scaled)))
+        elif use.how == "evaluate":
+            changes.append(
+                (use.place, scaling.with_scaled_argument("y", FIT_ARGUMENTS, code.scaled))
+            )
         else:
             changes.append((use.place, scaling.turned_back(code.back)))
     # What goes in first: a prediction that is turned back is no call any more.

@@ -19,6 +19,7 @@ from whyfit.adapters.keras import recipe as keras_recipe
 from whyfit.adapters.keras.batch_loops import BatchLoops
 from whyfit.adapters.keras.data import is_array
 from whyfit.adapters.keras.fit import hand_over
+from whyfit.adapters.keras.put_back import with_weights_put_back
 from whyfit.adapters.keras.recorder import KerasRecorder, Seen
 from whyfit.adapters.places import calling_place
 from whyfit.adapters.watching import Watch, guarded, seed_wrapper
@@ -60,6 +61,8 @@ class KerasAdapter:
             self._watch.wrap(keras.Model, "fit", self._on_fit(session))
             self._loops = BatchLoops(session, self._seen)
             self._watch.wrap(keras.Model, "train_on_batch", self._on_train_on_batch)
+            self._watch.wrap(keras.layers.Layer, "set_weights", self._on_put(session))
+            self._watch.wrap(keras.Model, "load_weights", self._on_put(session))
             for name in ("predict", "evaluate"):
                 self._watch.wrap(keras.Model, name, self._on_asked(session))
             self._watch.wrap(
@@ -119,6 +122,25 @@ class KerasAdapter:
         if self._inside_fit or self._loops is None:
             return wrapped(*args, **kwargs)
         return self._loops.on_batch(wrapped, model, args, kwargs)
+
+    def _on_put(self, session: Session) -> Any:
+        def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            result = wrapped(*args, **kwargs)
+            if not self._inside_fit:
+                guarded(session, "watching weights put in", lambda: self._put(session, instance))
+            return result
+
+        return wrapper
+
+    def _put(self, session: Session, instance: Any) -> None:
+        """Weights that the script puts in are the start of a fit to come, or the end of the last one."""
+        last = self._seen.last.get(id(instance))
+        if last is None or last.model is not instance:
+            self._seen.set_by_hand.add(instance)
+            return
+        last.put_back = True
+        at = self._seen.number[id(instance)]
+        session.fits[at] = with_weights_put_back(last, session.fits[at])
 
     def _not_followed(self, session: Session, model: Any) -> None:
         """Another model's fit inside a fit, from a callback, say."""

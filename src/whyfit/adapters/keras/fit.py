@@ -64,7 +64,8 @@ def _fit(recorder: KerasRecorder) -> Fit:
     predictions = None
     if recipe is not None and recorder.start is not None:
         start = recipe.network(recorder.start)
-        end = recipe.network(_end_weights(recorder))
+        recorder.end = _end_weights(recorder)
+        end = recipe.network(recorder.end)
         predictions = end(recorder.data.x)
     elif recorder.epochs_done:
         predictions = _model_predictions(recorder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,7 +42,7 @@ class Seen:
 
     `created`: where a layer, an optimizer or a callback was made; `compiled`: where a model was;
     `ignored_decays`: the `decay` an optimizer was made with; `last`: the last training of a model, and
-    `number` that of its fit.
+    `number` that of its fit. `set_by_hand` are layers and models whose weights the script has set.
     """
 
     created: dict[int, Place] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Seen:
     ignored_decays: dict[int, float | None] = field(default_factory=dict)
     last: dict[int, KerasRecorder] = field(default_factory=dict)
     number: dict[int, int] = field(default_factory=dict)
+    set_by_hand: weakref.WeakSet[Any] = field(default_factory=weakref.WeakSet)
 
 
 @dataclass
@@ -80,6 +82,8 @@ class KerasRecorder:
     feed: Feed | None = None
     tap: Tap | None = None
     role: str = "fit"
+    end: Array | None = None
+    put_back: bool = False  # whether the script has put weights into the model since
 
     # ---- before training ----
 
@@ -174,6 +178,12 @@ class KerasRecorder:
     def _recipe(self) -> Recipe:
         if int(np.asarray(self.model.optimizer.iterations)) > 0 and self.continued() is None:
             self.reason = "a model that was trained before this fit is not supported"
+        if not self.seen.set_by_hand.isdisjoint(
+            {self.model, *keras_graph.operations(self.network)}
+        ):
+            self.reason = (
+                self.reason or "start weights that the script sets by hand are not supported"
+            )
         if self.given.get("shuffle") not in (True, False):
             self.reason = f"shuffle={self.given.get('shuffle')!r} is not supported"
         recipe, reason = keras_recipe.recipe_of(
@@ -182,7 +192,7 @@ class KerasRecorder:
             batch_size=int(self.given.get("batch_size") or 32),
             epochs=int(self.given["epochs"]) - int(self.given.get("initial_epoch") or 0),
             shuffle=bool(self.given["shuffle"]),
-            callbacks=self._callbacks(),
+            callbacks=self.callbacks(),
             validated=self.data.validation is not None,
             targets=self._targets(),
         )
@@ -209,7 +219,7 @@ class KerasRecorder:
         if self.feed is not None:
             return None
         last = self.seen.last.get(id(self.model))
-        if last is None or last.recipe is None or last.model is not self.model:
+        if last is None or last.recipe is None or last.model is not self.model or last.put_back:
             return None
         same = (
             np.array_equal(last.data.x, self.data.x)
@@ -243,9 +253,9 @@ class KerasRecorder:
 
     def steering(self) -> Any:
         """The LearningRateScheduler among the callbacks, or None."""
-        return next((each for each in self._callbacks() if keras_rates.is_scheduler(each)), None)
+        return next((each for each in self.callbacks() if keras_rates.is_scheduler(each)), None)
 
-    def _callbacks(self) -> list[Any]:
+    def callbacks(self) -> list[Any]:
         """The callbacks of the call; one alone, a tuple or a CallbackList will do for Keras."""
         import keras
 
@@ -254,7 +264,7 @@ class KerasRecorder:
 
     def _not_emulated(self) -> list[str]:
         """Kinds of the callbacks that the engine does not do the work of."""
-        kinds = (type(each).__name__ for each in self._callbacks() if not is_emulated(each))
+        kinds = (type(each).__name__ for each in self.callbacks() if not is_emulated(each))
         return list(dict.fromkeys(kinds))
 
     def begin_pass(self) -> None:
@@ -373,7 +383,7 @@ class KerasRecorder:
         if recipe is None or not self.complete or self.engine_trained or not losses:
             return
         # keras/src/callbacks/early_stopping.py: the epoch of its stop, 0 without one
-        stopped = any(getattr(each, "stopped_epoch", 0) > 0 for each in self._callbacks())
+        stopped = any(getattr(each, "stopped_epoch", 0) > 0 for each in self.callbacks())
         if stopped or self.epochs_done >= recipe.epochs or not np.isfinite(losses[-1]):
             return
         others = self._not_emulated()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from whyfit.adapters.put_back import may_be_among
 from whyfit.adapters.torch.at_hand import AGREEMENT, arrays_at_hand, numbers_at_hand, pairs
 from whyfit.adapters.torch.error import Error, loss_between
 from whyfit.records.fit import HeldOut
@@ -66,7 +67,7 @@ def best_kept(
     taken for what the script went by.
     """
     rows = [row for _epoch, row in snapshots]
-    if not _among(put_back.weights, rows):
+    if not may_be_among(put_back.weights, rows):
         return None
     loss = functools.partial(_loss, error, network)
     shape = learned_from.x.shape[1], learned_from.y.shape[1]
@@ -94,12 +95,6 @@ def best_kept(
         reason="weights other than the last are put back after the training (load_state_dict), and "
         "what they are the best by could not be found out, so that this is not supported"
     )
-
-
-def _among(weights: Array, rows: Sequence[Array]) -> bool:
-    """Whether they may be of an epoch between `rows`: no farther from one than these are apart."""
-    apart = max((float(np.linalg.norm(b - a)) for a, b in itertools.pairwise(rows)), default=0.0)
-    return min(float(np.linalg.norm(weights - row)) for row in rows) <= apart
 
 
 def _loss(
