@@ -1,11 +1,11 @@
-"""EarlyStopping taken out of a call of fit, whatever the list of callbacks looks like."""
+"""A callback taken out of a call of fit, whatever the list of callbacks looks like."""
 
 from __future__ import annotations
 
 import libcst as cst
 import pytest
 
-from whyfit.patching.keras_callbacks import without_stopping
+from whyfit.patching.keras_callbacks import PLATEAU, STOPPING, without_kind
 from whyfit.syntax.edits import CannotPlace
 
 SCRIPT = """
@@ -38,7 +38,7 @@ LEFT = "if not isinstance(each, EarlyStopping)"
 def test_what_is_left(before: str, after: str | None):
     call = cst.parse_expression(before)
     assert isinstance(call, cst.Call)
-    changed, imported = without_stopping(call, cst.parse_module(SCRIPT))
+    changed, imported = without_kind(call, cst.parse_module(SCRIPT), STOPPING)
     code = cst.Module([]).code_for_node(changed)
     assert code == (after or "fit(x, callbacks=[other])")
     assert imported == ("isinstance" in code)
@@ -49,4 +49,12 @@ def test_a_call_without_callbacks_is_left_to_the_person():
     call = cst.parse_expression("fit(x, y)")
     assert isinstance(call, cst.Call)
     with pytest.raises(CannotPlace, match="take EarlyStopping out"):
-        without_stopping(call, cst.parse_module(SCRIPT))
+        without_kind(call, cst.parse_module(SCRIPT), STOPPING)
+
+
+def test_one_kind_is_taken_and_others_stay():
+    call = cst.parse_expression("fit(x, callbacks=[es, keras.callbacks.ReduceLROnPlateau()])")
+    assert isinstance(call, cst.Call)
+    changed, imported = without_kind(call, cst.parse_module(SCRIPT), PLATEAU)
+    assert cst.Module([]).code_for_node(changed) == "fit(x, callbacks=[es])"
+    assert not imported

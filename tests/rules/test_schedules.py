@@ -73,6 +73,23 @@ def test_usual_schedules_are_not_blamed(schedule: Schedule):
     assert said is None or "schedule" not in said.message
 
 
+def test_a_rate_that_followed_the_loss_to_nothing_is_seen():
+    """It is known from the run alone, which the history tells."""
+    fit = scheduled(Schedule("plateau", per="epoch", factor=0.1))
+    rates = tuple(1e-2 * 0.1 ** min(at, 6) for at in range(40))
+    said = learning_rate_too_low.check(
+        gather(replace(fit, history={**fit.history, "learning_rate": rates}))
+    )
+    assert said is not None
+    assert "from 0.01 to 1e-08: all 160 steps together go as far as 4 steps" in said.message
+    assert said.remedies == (Change("schedule", "none"),)
+    slow = tuple(1e-2 * 0.5 ** (at // 10) for at in range(40))
+    said = learning_rate_too_low.check(
+        gather(replace(fit, history={**fit.history, "learning_rate": slow}))
+    )
+    assert said is None or "schedule" not in said.message
+
+
 def test_the_way_of_steps_is_that_of_the_schedule():
     """Adam's steps are about the rate: what they can reach is the sum of the rates."""
     fit = scheduled(Schedule("exponential", per="epoch", change="epoch", factor=0.9))
@@ -206,3 +223,45 @@ def test_the_patch_puts_the_rate_in_place_of_the_schedule(tmp_path, text: str, c
     patched = patch(path.read_text(), str(path), fit, arm(Change("schedule", "none")))
     assert patched.source is not None
     assert constant in patched.source
+
+
+PLATEAUS = {
+    "keras": """
+import keras
+import numpy as np
+
+keras.utils.set_random_seed(1)
+x = np.linspace(-1, 1, 128).reshape(-1, 1)
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
+model.compile(keras.optimizers.Adam(0.02), "mse")
+slower = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=0, min_delta=1.0)
+model.fit(x, np.sin(4 * x), epochs=60, batch_size=32, verbose=0, callbacks=[slower])
+""",
+    "torch": TORCH.replace(
+        "ExponentialLR(optimizer, gamma=0.9)", "ReduceLROnPlateau(optimizer, patience=0)"
+    )
+    .replace("        scheduler.step()\n", "    scheduler.step(1.0)\n")
+    .replace("range(40)", "range(60)"),
+}
+
+
+@pytest.mark.framework
+@pytest.mark.parametrize("framework", PLATEAUS)
+def test_a_plateau_that_takes_the_rate_to_nothing(tmp_path, framework: str):
+    """It is named, and the patch takes it out of the training."""
+    pytest.importorskip(framework)
+    (tmp_path / "script.py").write_text(PLATEAUS[framework])
+    program = capture.load_script(str(tmp_path / "script.py"), [])
+    (fit,) = capture.run(program, Session(strict=True)).fits
+    assert fit.recipe is not None
+    assert fit.recipe.schedule is not None
+    said = learning_rate_too_low.check(gather(fit))
+    assert said is not None
+    assert "the schedule takes the learning rate from" in said.message
+    made = patch(program.source, program.path, fit, arm(Change("schedule", "none")))
+    assert made.source is not None, made.words
+    (tmp_path / "script.py").write_text(made.source)
+    (again,) = capture.run(capture.load_script(program.path, []), Session(strict=True)).fits
+    kept = again.history.get("learning_rate", (fit.recipe.optimizer.learning_rate,))
+    assert min(kept) == pytest.approx(fit.recipe.optimizer.learning_rate)
+    assert again.unexplained_variance < fit.unexplained_variance

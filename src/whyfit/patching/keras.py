@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-
-import libcst as cst
 
 from whyfit.patching import scaling_keras, trained
-from whyfit.patching.keras_callbacks import STOPPING, without_stopping
+from whyfit.patching.keras_callbacks import STOPPING, take_out
 from whyfit.patching.keras_optimizer import (
     COMPILE_ARGUMENTS,
     place_decay,
@@ -29,7 +26,7 @@ from whyfit.patching.placing import (
 )
 from whyfit.records.finding import Change
 from whyfit.records.fit import Place
-from whyfit.syntax.edits import CannotPlace, Edit, calls_within
+from whyfit.syntax.edits import CannotPlace, Edit
 
 DENSE_ARGUMENTS = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
 FIT_ARGUMENTS = ("x", "y", "batch_size", "epochs")
@@ -121,17 +118,7 @@ def _refuse_data_set(request: Request, what: str) -> None:
 
 
 def _early_stopping(request: Request, _change: Change) -> None:
-    (call, *_more) = calls_of(request, "fit")
-    module = cst.parse_module(request.source)
-    for found, place in calls_within(
-        request.source, lambda _call: True, call.place.line, call.place.end_line
-    ):
-        if (
-            replace(place, file=call.place.file) == call.place
-            and without_stopping(found, module)[1]
-        ):
-            request.edits.imports[STOPPING] = "keras.callbacks"
-    request.edits.rewritten.append((call.place, lambda fit: without_stopping(fit, module)[0]))
+    take_out(request, STOPPING)
 
 
 def _shuffle(request: Request, change: Change) -> None:

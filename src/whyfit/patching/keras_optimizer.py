@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from whyfit.patching.keras_callbacks import PLATEAU, take_out
 from whyfit.patching.placing import Request, calls_of
 from whyfit.records.finding import Change
 from whyfit.records.fit import Place
@@ -80,7 +81,10 @@ def place_schedule(request: Request, change: Change) -> None:
         raise CannotPlace(
             f"let the schedule count epochs: multiply its numbers of steps by {steps}"
         )
-    if recipe.schedule.kind == "table" or recipe.schedule.watches_loss:
+    if recipe.schedule.watches_loss:
+        take_out(request, PLATEAU)
+        return
+    if recipe.schedule.kind == "table":
         raise CannotPlace("leave out what sets the learning rate while the model trains")
     if request.level("learning_rate") is None and request.level("optimizer") is None:
         rate = f"{recipe.largest_rate(samples):g}"

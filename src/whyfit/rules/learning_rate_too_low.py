@@ -41,6 +41,9 @@ NOT_THE_RATE = 1000.0
 # the mean is below a twentieth the steps that count are over early.
 LEAST_SHARE = 0.05
 
+# The rates of the epochs in a history (keras/src/callbacks/reduce_lr_on_plateau.py).
+RATES = "learning_rate"
+
 # Weights that can change by no more than a tenth of their size leave the curve much as it started.
 LEAST_REACH = 0.1
 
@@ -99,6 +102,10 @@ def _faded(evidence: Evidence, recipe: Recipe) -> Finding | None:
     """Suspect a schedule that leaves too few steps that count, and those early: not one that rises."""
     fit, schedule = evidence.fit, recipe.schedule
     rates = recipe.learning_rates(len(fit.x), fit.epochs_done or recipe.epochs)
+    if rates is None and fit.history.get(
+        RATES
+    ):  # they follow the loss, and are known from the run alone
+        rates = np.array(fit.history[RATES])
     if rates is None or schedule is None or not np.max(rates) > 0.0:
         return None
     share = float(np.mean(rates) / np.max(rates))

@@ -13,6 +13,7 @@ from whyfit.adapters.batches import DataSet
 from whyfit.adapters.scalers import with_scalers
 from whyfit.adapters.torch.chain import to_numpy
 from whyfit.adapters.torch.put_back import best_kept
+from whyfit.adapters.torch.recipe import rates_at
 from whyfit.adapters.torch.recorder import TorchRecorder
 from whyfit.adapters.weights import why_not_weighted, without_weights
 from whyfit.records.fit import Answers, Call, Fit, HeldOut, Place, WeightHistory
@@ -64,7 +65,7 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
         end=end,
         predictions=predictions,
         weight_history=_history(recorder, recipe, last, epochs),
-        history={"loss": losses},
+        history={"loss": losses} | _rates(recorder, recipe, data, epochs),
         epochs_done=epochs,
         calls=tuple(calls),
         input_scaler=scalers[0],
@@ -123,6 +124,17 @@ def _losses(recorder: TorchRecorder, data: DataSet, epochs: int) -> tuple[float,
         whole = [losses[at : at + data.steps] for at in range(0, len(losses), data.steps)]
         losses = [float(np.dot(each, shares[: len(each)])) for each in whole]
     return tuple(losses[: max(1, epochs)])
+
+
+def _rates(
+    recorder: TorchRecorder, recipe: Recipe | None, data: DataSet, epochs: int
+) -> dict[str, tuple[float, ...]]:
+    """The learning rate of each epoch, as Keras's histories have it, where only the run can tell."""
+    schedule = recipe.schedule if recipe is not None else None
+    if schedule is None or not schedule.watches_loss:
+        return {}
+    rates = rates_at(recorder.rates, epochs * data.steps, data.steps)
+    return {"learning_rate": tuple(float(each) for each in rates)}
 
 
 def _history(

@@ -216,7 +216,7 @@ def schedule_of(
     if base <= 0.0:
         return None, "a learning rate that starts from zero is not supported"
     per_epoch = all(change.step % length == 0 for change in changes)
-    seen = _rates(changes, steps, length if per_epoch else 1)
+    seen = rates_at(changes, steps, length if per_epoch else 1)
     kind = type(scheduler).__name__
     known = _FORMULAS[kind](scheduler) if kind in _FORMULAS else None
     if known is not None:
@@ -232,7 +232,8 @@ def schedule_of(
     return Schedule("table", per=per, change=per, multiples=multiples), None
 
 
-def _rates(changes: Sequence[RateChange], steps: int, length: int) -> np.ndarray:
+def rates_at(changes: Sequence[RateChange], steps: int, length: int) -> np.ndarray:
+    """The rates of every so many steps."""
     times = np.arange(0, steps, length)
     at = np.searchsorted([change.step for change in changes], times, side="right") - 1
     return np.array([change.rate for change in changes])[at]

@@ -129,7 +129,7 @@ class SchedulerWatch:
             if given is not None and seen is not None:
                 steps, graph = seen
                 watched = self._watched.setdefault(instance, Watched())
-                watched.note(steps, float(given), graph)
+                watched.note(steps, float(getattr(given, "detach", lambda: given)()), graph)
 
         guarded(self._session, "watching a plateau scheduler", note)
         return wrapped(*args, **kwargs)
