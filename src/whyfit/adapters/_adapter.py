@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from whyfit.records.fit import DrawnLine, Fit, HeldOut, Place, SeedCall
+from whyfit.records.fit import DrawnLine, Fit, HeldOut, Place, Scaler, SeedCall
 from whyfit.records.network import Array
 from whyfit.records.recipe import Recipe
 
@@ -83,13 +83,15 @@ class Session:
 class ScaledArray:
     """An array that a scaler made: its digest, the scaler, and where the scaler was created.
 
-    `values` are its numbers if they are few enough to keep, sorted in each column.
+    `values` are its numbers if they are few enough to keep, sorted in each column; `then` is the scaler
+    with the constants that it had, which a later fit may change.
     """
 
     digests: tuple[bytes, ...]
     scaler: object
     created: Place | None
     values: Array | None = None
+    then: Scaler | None = None
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from whyfit.adapters._adapter import Session
+from whyfit.adapters.scalers import farthest_apart
 from whyfit.records.fit import DrawnLine, Fit
 
 MOST_LINES = 20
@@ -24,6 +25,7 @@ def with_what_followed(session: Session) -> tuple[Fit, ...]:
             replace(
                 fit,
                 asked=np.concatenate(asked) if asked else fit.asked,
+                asked_apart=farthest_apart(session, asked, fit),
                 drawn=tuple(session.drawn),
             )
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from whyfit.adapters._adapter import ScaledArray, Session
-from whyfit.records.fit import Call, Scaler
+from whyfit.records.fit import Apart, Call, Fit, Scaler
 from whyfit.records.network import Array
 from whyfit.records.recipe import Affine
 
@@ -88,10 +88,28 @@ def scaler_of(session: Session, data: Array, role: str) -> tuple[Scaler, Call | 
     made = _made_by(data)
     for scaled in reversed(session.scaled):
         if made(scaled):
-            scaler = describe(scaled.scaler)
+            scaler = scaled.then
             call = Call(role, scaled.created) if scaled.created else None
             return (scaler, call) if scaler else None
     return None
+
+
+def farthest_apart(session: Session, asked: Sequence[Array], fit: Fit) -> Apart | None:
+    """Of inputs asked for in several calls those that a scaler has put farthest from where that of the
+    training inputs would have; None where no scaler is known of either.
+    """
+    if fit.input_scaler is None:
+        return None
+    deviation = np.std(fit.x, axis=0)
+    found = []
+    for x in asked:
+        own = scaler_of(session, x, "input_scaler")
+        if own is None or not np.all(deviation > 0.0):
+            continue
+        there = fit.input_scaler.transform(own[0].transform.invert(x))
+        shift = float(np.sqrt(np.mean(((x - there) / deviation) ** 2)))
+        found.append(Apart(shift, len(x)))
+    return max(found, key=lambda each: each.shift, default=None)
 
 
 def same_scaler(session: Session, x: Array, y: Array) -> bool:

@@ -81,6 +81,16 @@ class DrawnLine:
     x: Float[Array, points]
 
 
+@dataclass(frozen=True)
+class Apart:
+    """How far so many inputs asked for lie from where the scaler of the training inputs would have put
+    them: root mean square, in deviations of the training inputs.
+    """
+
+    shift: float
+    points: int
+
+
 @dataclass(frozen=True, eq=False)
 class Answers:
     """What a trained network gave the script in one call, and the line of the call."""
@@ -126,6 +136,7 @@ class Fit:
     `sample_weight`, what the script had the loss of each sample multiplied with;
     `ignored_decay`, the `decay` that the script gave its optimizer and Keras 3 ignored: the learning
     rate was to be divided by 1 + decay x steps;
+    `asked_apart`, of the call whose inputs a scaler fitted otherwise has put farthest off;
     `answers`, what the network gave the script afterwards, where dropout may have been on.
     """
 
@@ -162,6 +173,7 @@ class Fit:
     sample_weight: Float[Array, samples] | None = None
     ignored_decay: float | None = None
     answers: tuple[Answers, ...] = ()
+    asked_apart: Apart | None = None
 
     @property
     def unexplained_variance(self) -> float:

@@ -62,6 +62,7 @@ OBSERVED_ONLY = {
     "outside-training-range": "no training on these data shows the network what lies outside them",
     "dropout-left-on": "it is how the predictions are made that goes wrong",
     "plot-order": "the drawing is at fault, not the fit",
+    "new-inputs-scaled-apart": "it is what the network is asked that goes wrong",
     "scaler-misused": "it is what is done with the predictions that goes wrong",
     "target-not-scaled": "it takes a logarithm or the like, which is no change of a recipe",
     "target-jumps": "no change of the recipe takes the jump away",

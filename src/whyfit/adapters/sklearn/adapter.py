@@ -9,7 +9,7 @@ import wrapt
 
 from whyfit.adapters._adapter import ScaledArray, Session
 from whyfit.adapters.places import called_directly, calling_place
-from whyfit.adapters.scalers import digests, sorted_columns
+from whyfit.adapters.scalers import describe, digests, sorted_columns
 from whyfit.adapters.sklearn.fit import RegressorWatch
 from whyfit.adapters.watching import Watch, Wrapper, guarded
 from whyfit.records.fit import Place
@@ -103,7 +103,9 @@ class SklearnAdapter:
 
             def note() -> None:
                 created = self.created(instance)
-                made = ScaledArray(digests(result), instance, created, sorted_columns(result))
+                made = ScaledArray(
+                    digests(result), instance, created, sorted_columns(result), describe(instance)
+                )
                 session.scaled.append(made)
 
             guarded(session, "watching a scaler", note)

@@ -11,6 +11,7 @@ import inspect
 import sys
 import time
 import warnings
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -44,6 +45,7 @@ class RegressorWatch:
         self._training: dict[int, Training] = {}
         self._latest: Any = None
         self._running: list[Training] = []
+        self._number: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
     def install(self, module: Any) -> None:
         """Watch from now on; `module` is sklearn.neural_network."""
@@ -55,6 +57,7 @@ class RegressorWatch:
         wrap(regressor, "_fit_lbfgs", self._on_training)
         wrap(regressor, "_update_no_improvement_count", self._on_epoch)
         wrap(sys.modules[regressor.__module__], "train_test_split", self._on_split)
+        wrap(regressor, "predict", self._on_predict)
 
     def finish(self) -> None:
         """Hand over what `partial_fit` has trained so far."""
@@ -113,6 +116,7 @@ class RegressorWatch:
             if self._latest is training.model and training.model.warm_start:
                 guarded(self._session, "recording the fit", self._join_warm_start)
             self._latest = training.model
+            self._number[training.model] = len(self._session.fits) - 1
 
     def _join_warm_start(self) -> None:
         """Calls of `fit` that go on with the weights are told as one training, not as many."""
@@ -125,6 +129,19 @@ class RegressorWatch:
             return
         second, first = fits.pop(), fits.pop()
         fits.append(gone_on(first, second))
+
+    def _on_predict(self, wrapped: Any, model: Any, args: Any, kwargs: Any) -> Any:
+        """Inputs at which the script asks for predictions, or for a score, after a fit."""
+
+        def note() -> None:
+            number = self._number.get(model)
+            x = np.asarray(args[0] if args else kwargs["X"], dtype=np.float64)
+            if number is not None and not self._running and x.ndim == 2 and len(x):
+                self._session.asked.append((number, x))
+
+        result = wrapped(*args, **kwargs)
+        guarded(self._session, "watching predict", note)
+        return result
 
     def _on_split(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         """Early stopping holds samples out: `_fit_stochastic` splits x and y, and goes by the score."""

@@ -73,6 +73,7 @@ ELSEWHERE = (
     "metric-misleads",
     "outside-training-range",
     "scaler-misused",
+    "new-inputs-scaled-apart",
     "too-few-samples",
 )
 """Faults that show in a plot or a number although the fit itself is good."""
