@@ -20,12 +20,13 @@ from typing import Any
 import wrapt
 
 from whyfit.adapters._adapter import Session
-from whyfit.adapters.places import called_directly, calling_line, calling_place, calling_places
+from whyfit.adapters.places import called_directly, calling_place, calling_places
 from whyfit.adapters.torch import fit as torch_fit
 from whyfit.adapters.torch.asked import AskedWatch
 from whyfit.adapters.torch.by_hand import HandWatch
 from whyfit.adapters.torch.graph import LossGraph, Outermost, first_leaf, read_loss
 from whyfit.adapters.torch.made import MadeWatch
+from whyfit.adapters.torch.models import ModelWatch
 from whyfit.adapters.torch.recipe import SET_BY_HAND
 from whyfit.adapters.torch.recorder import StepSeen, TorchRecorder
 from whyfit.adapters.torch.schedulers import SchedulerWatch
@@ -61,7 +62,7 @@ class TorchAdapter:
             weakref.WeakKeyDictionary()
         )
         self._late: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._models: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._models = ModelWatch(self._passed)
         self._current: TorchRecorder | None = None
         self._hand = HandWatch(self._recorder, self._recorders.append)
         self._watch_for(self._session)
@@ -108,6 +109,7 @@ class TorchAdapter:
                 handle.remove()
         self._handles.clear()
         self._asked.remove()
+        self._models.remove()
         self._watch.restore()
         guarded(self._session, "recording the fit", self._hand.finish)
         for recorder in self._recorders:
@@ -223,27 +225,8 @@ class TorchAdapter:
             self._module_handle = None
             self._outermost = None  # of this step; later ones are not seen
 
-    def _watch_model(self, recorder: TorchRecorder) -> None:
-        """Note what goes through a model with frozen layers, which its losses do not show, and what
-        comes out of one with dropout, which may be on where the script asks for itself.
-        """
-        first = recorder.first
-        if first is None or recorder.model is None or recorder.model in self._models:
-            return
-        drops = first.is_whole_model and any(each.dropout for each in first.layers)
-        if not drops and not first.frozen:
-            return
-
-        def note(module: Any, args: Any, output: Any) -> None:
-            if not args or not hasattr(args[0], "dim"):
-                return
-            if first.frozen:
-                self._outermost = Outermost(module, args[0], output)
-            if drops:
-                recorder.answered(args[0], output, calling_line())
-
-        self._models.add(recorder.model)
-        self._handles.append(recorder.model.register_forward_hook(note))
+    def _passed(self, outermost: Outermost) -> None:
+        self._outermost = outermost
 
     def _on_module(self, module: Any, args: Any, output: Any) -> None:
         node = getattr(output, "grad_fn", None)
@@ -436,7 +419,7 @@ class TorchAdapter:
                 recorder.leaf = None if graph is None else graph.first_leaf
             if recorder.knows_modules:
                 self._unwatch_modules()
-                self._watch_model(recorder)
+                self._models.watch(recorder)
         except Exception as error:
             self._failed("watching a step", error)
 

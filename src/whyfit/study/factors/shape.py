@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from whyfit.records.fit import Fit
 from whyfit.records.network import Activation
 from whyfit.records.recipe import (
+    DenseLayer,
     Initializer,
     Recipe,
 )
@@ -87,8 +89,13 @@ BIASED = "in every layer"
 
 
 def _bias_use(_fit: Fit, recipe: Recipe) -> str:
-    biased = [layer.use_bias for layer in recipe.layers]
-    return BIASED if all(biased) else "in some layers" if any(biased) else "in no layer"
+    return _where(recipe, lambda layer: layer.use_bias, (BIASED, "in some layers", "in no layer"))
+
+
+def _where(recipe: Recipe, has: Callable[[DenseLayer], bool], names: tuple[str, str, str]) -> str:
+    """The name for all, some or none of the layers that have something."""
+    found = [has(layer) for layer in recipe.layers]
+    return names[0] if all(found) else names[1] if any(found) else names[2]
 
 
 def _with_use_of_biases(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
@@ -100,8 +107,7 @@ EVERY_LAYER = "all"
 
 
 def _trained(_fit: Fit, recipe: Recipe) -> str:
-    trained = [layer.trainable for layer in recipe.layers]
-    return EVERY_LAYER if all(trained) else "some" if any(trained) else "none"
+    return _where(recipe, lambda layer: layer.trainable, (EVERY_LAYER, "some", "none"))
 
 
 def _with_all_trained(_fit: Fit, recipe: Recipe, _level: str) -> Recipe:
