@@ -269,3 +269,25 @@ def test_no_trained_curve_of_one_unit_undercuts_its_floor():
         one = recipe((1,), ("tanh", "relu", "sigmoid")[seed % 3], kernel=HE, rate=0.03, epochs=300)
         floor = identities.floors_of(one, x, y).one_unit
         assert 0.0 < floor <= fit_of(one, x, y, seed).unexplained_variance
+
+
+@pytest.mark.parametrize("inputs", [1, 3])
+def test_noise_among_samples_of_one_x_is_what_their_targets_differ_by(inputs: int):
+    """Whatever their order, and where neighbours in x would say something else."""
+    random = np.random.default_rng(3)
+    x = np.repeat(random.uniform(-1, 1, (60, inputs)), 5, axis=0)
+    clean = np.sin(40 * x[:, :1])  # too steep between the places to be followed
+    noise = random.normal(0, 0.5, clean.shape)
+    share = 0.25 / np.var(clean + noise)
+    for order in (np.arange(300), random.permutation(300)):
+        found = noise_floor(x[order], (clean + noise)[order])
+        assert found == pytest.approx(share, rel=0.25)
+        assert noise_floor(x[order], clean[order]) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_few_repeats_do_not_decide_alone():
+    random = np.random.default_rng(4)
+    x = np.linspace(0, 1, 200)[:, None]
+    x[:20] = x[20:40]
+    y = np.sin(5 * x) + random.normal(0, 0.1, x.shape)
+    assert noise_floor(x, y) == pytest.approx(0.01 / np.var(y), rel=0.4)

@@ -115,6 +115,31 @@ LEFT_ALONE = {
 }
 
 
+DATA_SETS = {
+    "named": "pairs = TensorDataset(torch.from_numpy(a), torch.tensor(b))\n"
+    "loader = DataLoader(pairs, batch_size=10)\n",
+    "in a loader": "loader = DataLoader(TensorDataset(torch.from_numpy(a), torch.tensor(b)), 10)\n",
+}
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_a_data_set_whose_tensors_have_no_names(tmp_path: Path, name: str):
+    head, loop = TORCH.split("# it learns")
+    loop = loop.replace("for i in range(0, 40, 10):", "for given, wanted in loader:")
+    loop = loop.replace("net(t[i:i + 10]), y[i:i + 10]", "net(given), wanted")
+    made = "from torch.utils.data import DataLoader, TensorDataset\na, b = t.numpy(), y.numpy()\n"
+    source = head + made + DATA_SETS[name] + loop
+    _fit, _source, found = patched(tmp_path, source, Change(X, "standardised"))
+    assert found.source is not None, found.words
+    tensors = "pairs.tensors" if name == "named" else "loader.dataset.tensors"
+    assert f"x_mean, x_std = {tensors}[0].mean(0), " in found.source
+    again, _program = run(tmp_path, found.source)
+    assert again.error is None, again.error
+    (scaled,) = again.fits
+    assert scaled.x.mean() == pytest.approx(0.0, abs=1e-5)
+    assert scaled.x.std() == pytest.approx(1.0, abs=1e-5)
+
+
 CHECKPOINT = """
 model.fit(inputs, y=targets, epochs=3, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(
     "FILE", monitor="loss", save_best_only=True, save_weights_only=True)])

@@ -433,3 +433,45 @@ def test_dropout_is_taken_out(tmp_path: Path):
     patched = patch(hidden, path, fit, arm(Change("dropout", "none")))
     assert patched.source is None
     assert "take the dropout out" in patched.words[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "linear", "tanh"),
+    [
+        ("F.relu(self.last(z))", "return self.last(z)", "return torch.tanh(self.last(z))"),
+        ("self.last(z).relu()", "return self.last(z)", "return torch.tanh(self.last(z))"),
+    ],
+)
+def test_a_function_around_the_output_layer(tmp_path: Path, written: str, linear: str, tanh: str):
+    """The hidden layers' own calls stay."""
+    source = STYLES["class"].replace(
+        "return self.last(F.relu(self.first(x)))  # keep me",
+        f"z = F.relu(self.first(x))\n                return {written}",
+    )
+    fit, path = fit_in(tmp_path, source)
+    assert fit.recipe.layers[-1].activation.name == "relu"
+    for level, line in (("linear", linear), ("tanh", tanh)):
+        text = Path(path).read_text()
+        found = patch(text, path, fit, arm(Change("output_activation", level)))
+        assert found.source is not None, found.words
+        assert line in found.source
+        assert "z = F.relu(self.first(x))" in found.source
+        again, _path = fit_in(tmp_path, found.source)
+        assert [each.activation.name for each in again.recipe.layers] == ["relu", level]
+        Path(path).write_text(text)
+
+
+def test_a_rate_by_name_stays_where_a_scheduler_only_lowers_it(tmp_path: Path):
+    source = STYLES["class"].replace(
+        "criterion =",
+        "slower = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)\n            criterion =",
+    )
+    source = source.replace("learning_rate)", "lr=dict(rate=learning_rate)['rate'])")
+    source = source.replace(
+        "optimizer.step()", "optimizer.step()\n                    slower.step()"
+    )
+    fit, path = fit_in(tmp_path, source)
+    found = patch(Path(path).read_text(), path, fit, arm(Change("schedule", "none")))
+    assert found.source is not None, found.words
+    assert "lr=dict(rate=learning_rate)['rate'])" in found.source
+    assert "ConstantLR(optimizer, factor=1)" in found.source

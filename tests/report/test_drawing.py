@@ -149,3 +149,9 @@ def test_text_of_others_is_not_mathematics():
     assert "$x^2$" in drawn
     assert "&lt;b&gt;&amp;" in drawn
     assert drawn == canvas.svg("name", draw, 2.0)
+
+
+def test_points_of_one_x_are_all_drawn():
+    """A curve through repeated samples goes up and down in one place."""
+    x, y = np.array([0.0, 1.0, 1.0, 1.0, 2.0]), np.array([0.0, 3.0, -3.0, 1.0, 0.0])
+    assert sketch._corners(x, y) == [0, 1, 2, 3, 4]

@@ -102,7 +102,8 @@ def noise_floor(
     compares each y with the straight line through its neighbours in x. A curved function on a
     coarse grid looks like noise to it, but then the estimate grows about sixteenfold when every
     other sample is left out, while that of real noise stays; Richardson's extrapolation to
-    spacing zero takes the curvature out. Several inputs: the Gamma test, see `gamma_test`.
+    spacing zero takes the curvature out. Several inputs: the Gamma test, see `gamma_test`. Where most
+    samples share their x with others the noise is what their y differ by.
 
     With weights the mean over the samples is weighted, with one input only, and where neighbours count
     about alike: the noise of samples that count little would else be taken for that of the others.
@@ -110,6 +111,8 @@ def noise_floor(
     spread = variance(y, weight)
     if len(x) < LEAST_SAMPLES or spread == 0.0:
         return 0.0
+    if weight is None and (repeated := _among_repeats(x, y)) is not None:
+        return repeated / spread
     if x.shape[1] != 1:
         return gamma_test(x, y) / spread if weight is None else 0.0
     if weight is not None and not _comparable(x, weight):
@@ -123,6 +126,27 @@ def noise_floor(
     if not np.isfinite(fine) or not np.isfinite(coarse):
         return 0.0
     return max(0.0, fine - max(0.0, coarse - fine) / 15.0) / spread
+
+
+LEAST_REPEATS = 20
+"""Degrees of freedom from which the variance within repeats is told to a third (chi-squared)."""
+
+
+def _among_repeats(x: Array, y: Array) -> float | None:
+    """Variance of y among samples of one x, where most samples have others of the same x.
+
+    Pure error, in the analysis of variance: the squares within repeats over their degrees of freedom.
+    """
+    _rows, group, sizes = np.unique(x, axis=0, return_inverse=True, return_counts=True)
+    group = np.ravel(group)
+    repeated = sizes[group] > 1
+    freedom = int(np.sum(sizes[sizes > 1] - 1))
+    if np.mean(repeated) < 0.5 or freedom < LEAST_REPEATS:
+        return None
+    sums = np.zeros((len(sizes), y.shape[1]))
+    np.add.at(sums, group, y)
+    within = np.mean((y - (sums / sizes[:, None])[group]) ** 2, axis=1)
+    return float(np.sum(within)) / freedom
 
 
 ALIKE = 2.0

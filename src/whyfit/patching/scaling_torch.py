@@ -40,10 +40,10 @@ def by_hand(request: Request, change: Change) -> None:
     first, last = loops[0]
     scaling.refuse_what_cannot_be_followed(uses, lambda use: use.how == "", function, first)
     inside = [use for use in uses if use.how == "" and first <= use.place.line <= last]
-    data = _data_name(request.source, inside, first)
-    scaling.check_names(request, data)
+    name, data = _data(request.source, inside, first)
+    scaling.check_names(request, name)
     code = scaling.code_for(
-        data,
+        name,
         data,
         change.to,
         mean="{}.mean(0)",
@@ -57,19 +57,39 @@ def by_hand(request: Request, change: Change) -> None:
             request.edits.rewritten.insert(0, (use.place, rewrite))
 
 
-def _data_name(source: str, uses: list[Use], first: int) -> str:
-    """The name of the tensor that holds all inputs: what the model is called with in the loop, or what
-    that is cut of, or the first tensor of the script's one TensorDataset.
+def _data(source: str, uses: list[Use], first: int) -> tuple[str, str]:
+    """A name for the inputs, and the code of the tensor that holds them all: what the model is called
+    with in the loop, or what that is cut of, or the first tensor of the script's one TensorDataset.
     """
     given = [use.call.args[0].value for use in uses if use.call is not None and use.call.args]
     found = {_base(each) for each in given}
-    tensors = calls_within(source, _is_data_set, 1, 10**9)
-    if len(tensors) == 1 and tensors[0][0].args:
-        found = {_base(tensors[0][0].args[0].value)}
+    sets = calls_within(source, _is_data_set, 1, 10**9)
+    if len(sets) == 1 and sets[0][0].args:
+        found = {_base(sets[0][0].args[0].value)}
     name = found.pop() if len(found) == 1 else None
-    if name is None or not _assigned_above(source, name, first):
-        raise CannotPlace("the tensor that holds all inputs could not be found")
-    return name
+    if name is not None and _assigned_above(source, name, first):
+        return name, name
+    if len(sets) == 1 and (tensors := _tensors_of(source, sets[0][1], first)):
+        return "x", f"{tensors}[0]"
+    raise CannotPlace("the tensor that holds all inputs could not be found")
+
+
+def _tensors_of(source: str, data_set: fits.Place, first: int) -> str | None:
+    """The code of the tensors of a data set that has a name, or that a loader with a name was given."""
+    module = cst.parse_module(source)
+    owner = names.assigned_from(module, data_set)
+    if owner is not None:
+        return f"{owner}.tensors" if _assigned_above(source, owner, first) else None
+    for call, place in calls_within(source, _is_loader, 1, 10**9):
+        inside = place.covers(data_set) and argument_of(call, "dataset", ("dataset",)) is not None
+        owner = names.assigned_from(module, place) if inside else None
+        if owner is not None and _assigned_above(source, owner, first):
+            return f"{owner}.dataset.tensors"
+    return None
+
+
+def _is_loader(call: cst.Call) -> bool:
+    return called(call) == "DataLoader"
 
 
 def _base(value: cst.BaseExpression) -> str | None:

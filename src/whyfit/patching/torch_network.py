@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import libcst as cst
 
@@ -11,7 +10,8 @@ from whyfit.patching import scaling_torch
 from whyfit.patching.placing import Request, by_hand, calls_of, hidden, layers_of
 from whyfit.records import fit as fits
 from whyfit.records.finding import Change
-from whyfit.syntax import loops
+from whyfit.records.recipe import DenseLayer
+from whyfit.syntax import loops, names
 from whyfit.syntax.arguments import called
 from whyfit.syntax.edits import CannotPlace, Edit, calls_within
 
@@ -83,9 +83,12 @@ def activation(request: Request, change: Change) -> None:
         for at in dict.fromkeys(made[at] for at in indices):
             request.edits.rewritten.append((at, _module_renamed(MODULES[change.to])))
         return
-    if output or any(at in made for at in indices):
+    if any(at in made for at in indices):
         raise CannotPlace(by_hand("activation", "not all were made by calls that could be found"))
-    _functions(request, change, len(indices))
+    if output:
+        _function_of_output(request, change)
+    else:
+        _functions(request, change, len(indices))
 
 
 def _check_file(request: Request, places: list[fits.Place]) -> None:
@@ -105,15 +108,53 @@ def _module_renamed(name: str) -> Callable[[cst.Call], cst.BaseExpression]:
     return rewrite
 
 
-def _functions(request: Request, change: Change, count: int) -> None:
-    forward = calls_of(request, "forward")[0].place
+def _function_of_output(request: Request, change: Change) -> None:
+    """`F.relu(self.out(x))` as `self.out(x)`, where `self.out` is the output layer."""
     recipe = request.fit.recipe
-    names = {layer.activation.name for layer in recipe.hidden} if recipe else set()
-    known = [each for name in names for each in FUNCTIONS.get(name, ())]
-    found = loops.calls_in_function(
-        request.source, forward.line, lambda call: called(call) in known
+    last = len(recipe.layers) - 1 if recipe else 0
+    made = [each.place for each in calls_of(request, "layer") if each.index == last]
+    module = cst.parse_module(request.source)
+    owner = names.assigned_from(module, made[0]) if len(made) == 1 else None
+
+    def around(call: cst.Call) -> bool:
+        inner = _inner(call)
+        return isinstance(inner, cst.Call) and module.code_for_node(inner.func) == owner
+
+    found = _calls_in_forward(request, recipe.layers[last:] if recipe else (), around)
+    if owner is None or len(found) != 1:
+        raise CannotPlace(by_hand("activation", "the call around the output layer was not found"))
+    rewrite = _inner if change.to == "linear" else _function_renamed(change.to)
+    request.edits.rewritten.append((found[0], rewrite))
+    if change.to != "linear":
+        request.edits.imports["torch"] = ""
+
+
+def _calls_in_forward(
+    request: Request, layers: Sequence[DenseLayer], wanted: Callable[[cst.Call], bool]
+) -> list[fits.Place]:
+    """Where `forward` calls the function of some of these layers' activations."""
+    forward = calls_of(request, "forward")[0].place
+    kinds = {layer.activation.name for layer in layers}
+    known = [each for kind in kinds for each in FUNCTIONS.get(kind, ())]
+    calls = loops.calls_in_function(
+        request.source, forward.line, lambda call: called(call) in known and wanted(call)
     )
-    if not found and names == {"linear"}:
+    return [place for _call, place in calls]
+
+
+def _inner(call: cst.Call) -> cst.BaseExpression:
+    """What a function is applied to: z of `F.relu(z)` and of `z.relu()`."""
+    if isinstance(call.func, cst.Attribute) and not call.args:
+        return call.func.value
+    return call.args[0].value if call.args else call
+
+
+def _functions(request: Request, change: Change, count: int) -> None:
+    recipe = request.fit.recipe
+    hidden_layers = recipe.hidden if recipe else ()
+    kinds = {layer.activation.name for layer in hidden_layers}
+    found = _calls_in_forward(request, hidden_layers, lambda _call: True)
+    if not found and kinds == {"linear"}:
         raise CannotPlace(
             by_hand(
                 "activation",
@@ -125,7 +166,7 @@ def _functions(request: Request, change: Change, count: int) -> None:
         raise CannotPlace(
             by_hand("activation", f"forward has {len(found)} calls for {count} hidden layers")
         )
-    for _call, place in found:
+    for place in found:
         request.edits.rewritten.append((place, _function_renamed(change.to)))
     request.edits.imports["torch"] = ""
 
@@ -137,11 +178,7 @@ def _function_renamed(name: str) -> Callable[[cst.Call], cst.BaseExpression]:
     def rewrite(call: cst.Call) -> cst.BaseExpression:
         made = cst.parse_expression(f"{owner}.{name}(z)")
         assert isinstance(made, cst.Call)
-        method = isinstance(call.func, cst.Attribute) and not call.args
-        inner: Any = call.func.value if method and isinstance(call.func, cst.Attribute) else None
-        if inner is None:
-            inner = call.args[0].value
-        return made.with_changes(args=[made.args[0].with_changes(value=inner)])
+        return made.with_changes(args=[made.args[0].with_changes(value=_inner(call))])
 
     return rewrite
 

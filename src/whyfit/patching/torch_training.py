@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from dataclasses import replace
 
 import libcst as cst
 
@@ -155,11 +156,27 @@ def schedule(request: Request, change: Change) -> None:
         request.edits.arguments.append(Edit(place, "min_lr", least, PLATEAU_ARGUMENTS))
         return
     optimizer = calls_of(request, "optimizer")[0].place
-    if not wanted and _given_rate(request.source, optimizer) != rate:
-        # The scheduler may have set the rate of the first step, too.
+    if not wanted and _begins_otherwise(request, optimizer, rate):
         request.edits.arguments.append(Edit(optimizer, "lr", f"{rate:g}", OPTIMIZER_ARGUMENTS))
     request.edits.rewritten.append((place, _constant))
     request.edits.imports["torch"] = ""
+
+
+FALLING = ("StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR")
+"""Schedulers that begin with the optimizer's own rate, which is the largest."""
+
+
+def _begins_otherwise(request: Request, optimizer: fits.Place, rate: float) -> bool:
+    """Whether the optimizer may not be given this rate: the scheduler may have set that of the first
+    step, too.
+    """
+    given_rate = _given_rate(request.source, optimizer)
+    place = calls_of(request, "scheduler")[0].place
+    made = calls_within(request.source, lambda _call: True, place.line, place.end_line)
+    falls = any(
+        called(call) in FALLING for call, at in made if replace(at, file=place.file) == place
+    )
+    return given_rate != rate and not (given_rate is None and falls)
 
 
 def _given_rate(source: str, optimizer: fits.Place) -> float | None:

@@ -210,7 +210,8 @@ def _open_causes(panel: FitPanel, console: Console, most: int) -> None:
     for sentence, causes in shown[:most]:
         names = ", ".join(cause.cause for cause in causes)
         said = _without_intervals(_without_status(sentence, "undecided"))
-        _wrapped(console, f"? {names}: undecided: {said}", indent=2)
+        seen = f"{causes[0].observed_as}; " if len(causes) == 1 and causes[0].observed_as else ""
+        _wrapped(console, f"? {names}: {seen}undecided: {said}", indent=2)
     rest = [cause.cause for _sentence, causes in shown[most:] for cause in causes]
     if rest:
         too = " too" if shown[:most] else ""

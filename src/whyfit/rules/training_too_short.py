@@ -52,8 +52,8 @@ def check(evidence: Evidence) -> Finding | None:
     if training.last_fall <= FALL and not ended_itself and not few:
         return None
     said = (
-        f"the loss was still falling at the end, by {training.last_fall:.0%} over the last tenth "
-        f"of {_epochs(training.epochs)}"
+        f"the loss was still falling at the end, by {training.last_fall:.0%} over the last "
+        f"{_tenth(training.epochs)}"
         if training.last_fall > FALL
         else _hardly_falling(training)
         if ended_itself
@@ -62,8 +62,8 @@ def check(evidence: Evidence) -> Finding | None:
     remedies = [Change("epochs", "x4"), *_more(training), Change("learning_rate", "x10")]
     if ended_itself and stopping is not None:
         said = (
-            f"training ended itself after {fit.epochs_done} of {wanted} epochs, {stopping.patience} "
-            f"of them {_progress(stopping)}{_elsewhere(fit)}; {said}"
+            f"training ended itself after {fit.epochs_done} of {wanted} epochs, "
+            f"{max(1, stopping.patience)} of them {_progress(stopping)}{_elsewhere(fit)}; {said}"
         )
         # More epochs alone would end at the same one.
         remedies = [Change("early_stopping", "none"), Change("learning_rate", "x10")]
@@ -83,6 +83,11 @@ def _epochs(count: int) -> str:
     return "1 epoch" if count == 1 else f"{count} epochs"
 
 
+def _tenth(count: int) -> str:
+    """What `last_fall` compares: two tenths of the epochs, or of few the last two."""
+    return f"tenth of {_epochs(count)}" if count >= 20 else f"of {_epochs(count)}"
+
+
 def _more(training: TrainingMeasures) -> list[Change]:
     """Epochs that make ENOUGH_STEPS, where these are more than four times as many."""
     if not 0 < training.steps < ENOUGH_STEPS / 4:
@@ -94,7 +99,8 @@ def _hardly_falling(training: TrainingMeasures) -> str:
     """Of a training that ended itself: whether its loss was at rest or on its way, however slowly."""
     if training.falls < CREEPING:
         return "the loss had come to a halt"
-    return f"the loss fell by {training.last_fall:.1%} over the last tenth of them"
+    part = "tenth of them" if training.epochs >= 20 else "of them"
+    return f"the loss fell by {training.last_fall:.1%} over the last {part}"
 
 
 def _progress(stopping: EarlyStopping) -> str:

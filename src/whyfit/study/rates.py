@@ -19,6 +19,21 @@ from whyfit.study.words import (
 )
 
 
+def _standing(laboratory: Laboratory, judged: Judged, elsewhere: Comparison) -> str:
+    """What a change is worth that helps in a set beside those that were judged."""
+    searched, fresh = (
+        laboratory.outcomes(elsewhere.with_, phase) for phase in ("selection", "confirmation")
+    )
+    works = (fresh if fresh.replicates else searched).rate >= bar(laboratory)
+    if works and not fresh.replicates:
+        return "but the budget did not reach to judge that on fresh seeds"
+    if works and judged.sets:
+        return "and that set works too, but those that were judged first do without this change"
+    if not judged.sets:
+        return "but that is no set that works, and none was found to test it in"
+    return "but that is no set that works, and in those that do it does not help"
+
+
 def by_rates(
     laboratory: Laboratory,
     judged: Judged,
@@ -66,12 +81,8 @@ def by_rates(
     if all(does_not_help(each) for each in tested):
         elsewhere = helps_elsewhere(laboratory, changes)
         if elsewhere is not None:
-            works = laboratory.outcomes(elsewhere.with_, "selection").rate >= bar(laboratory)
-            sentence = f"Undecided: {moves(laboratory, elsewhere)}, " + (
-                "but the budget did not reach to judge that on fresh seeds."
-                if works and not laboratory.outcomes(elsewhere.with_, "confirmation").replicates
-                else "but that is no set that works, and in those that do it does not help."
-            )
+            stands = _standing(laboratory, judged, elsewhere)
+            sentence = f"Undecided: {moves(laboratory, elsewhere)}, {stands}."
             return Cause(slug, "undecided", sentence, observed, (*tested, elsewhere))
         said = equivalence_sentence(laboratory, tested)
         tamed = stays_finite(laboratory, changes) if observed else None

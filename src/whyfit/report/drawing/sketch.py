@@ -86,8 +86,11 @@ def _corners(x: Array, y: Array) -> list[int]:
     for at in range(1, len(x) - 1):
         last = kept[-1]
         span = x[at + 1] - x[last]
+        if span == 0.0:  # samples of one x
+            kept.append(at)
+            continue
         between = range(last + 1, at + 1)
-        slope = (y[at + 1] - y[last]) / span if span else np.inf
+        slope = (y[at + 1] - y[last]) / span
         gaps = [abs(y[last] + slope * (x[each] - x[last]) - y[each]) for each in between]
         if not all(gap < 0.15 for gap in gaps):  # also where one is not a number
             kept.append(at)
