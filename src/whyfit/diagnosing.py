@@ -193,6 +193,12 @@ def why_not_studied(evidence: Evidence, options: Options) -> str | None:
         )
     if evidence.data.target_is_constant:
         return "the target is constant: there is nothing to explain"
+    if evidence.data.is_unrelated and (far := evidence.data.far) is not None:
+        return (
+            f"{far.count} of the {evidence.data.samples} targets lie far from all others and make up "
+            f"{far.share:.0%} of the variance: look at these first, a number such as 9999 may stand for "
+            "a missing one, and train without them"
+        )
     if evidence.data.is_unrelated:
         return (
             "neighbours in x differ in y as much as any two samples, so that to a smooth curve y is "

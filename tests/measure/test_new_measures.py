@@ -291,3 +291,19 @@ def test_a_few_repeats_do_not_decide_alone():
     x[:20] = x[20:40]
     y = np.sin(5 * x) + random.normal(0, 0.1, x.shape)
     assert noise_floor(x, y) == pytest.approx(0.01 / np.var(y), rel=0.4)
+
+
+def test_a_few_targets_far_from_all_others():
+    random = np.random.default_rng(5)
+    x = random.uniform(0, 1, (300, 1))
+    y = 3 * x + 0.5 * np.sin(8 * x)
+    assert data_measures(x, y).far is None
+    assert data_measures(x, random.normal(0, 1, (300, 1))).far is None
+    assert data_measures(x, np.ones_like(x)).far is None
+    y[random.choice(300, 6, replace=False)] = 9999.0
+    far = data_measures(x, y).far
+    assert far is not None
+    assert far.count == 6
+    assert far.share == pytest.approx(1.0, abs=1e-3)
+    y[:60] = 9999.0  # so many are no exception
+    assert data_measures(x, y).far is None

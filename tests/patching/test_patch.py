@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.scripts import run
 from whyfit.adapters import capture
 from whyfit.adapters._adapter import Session
 from whyfit.fast import EngineSubstitute
@@ -332,3 +333,32 @@ def test_a_rate_that_is_not_given_once_is_changed_by_hand(tmp_path: Path, name: 
     patched = patch(source, program.path, fit, arm(Change("learning_rate", "0.1")))
     assert patched.source is None
     assert words in " ".join(patched.words)
+
+
+DROPPING = """
+import keras
+import numpy as np
+from keras import layers
+x = np.linspace(-1, 1, 40).reshape(-1, 1)
+model = keras.Sequential()
+model.add(layers.Dense(8, activation="relu", input_shape=(1,)))
+model.add(layers.Dropout(0.8))
+model.add(layers.Dense(8, activation="relu"))
+model.add(layers.Dropout(rate=0.5))  # keep me
+model.add(layers.Dense(1))
+model.compile("adam", "mse")
+model.fit(x, x**2, epochs=2, verbose=0)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")
+def test_dropout_is_turned_off_where_it_is_made(tmp_path: Path):
+    captured, program = run(tmp_path, DROPPING)
+    (fit,) = captured.fits
+    assert [layer.dropout for layer in fit.recipe.layers] == [0.8, 0.5, 0.0]
+    found = patch(program.source, program.path, fit, arm(Change("dropout", "none")))
+    assert found.source is not None, found.words
+    assert "layers.Dropout(0))" in found.source
+    assert "layers.Dropout(rate=0))  # keep me" in found.source
+    (again,) = run(tmp_path, found.source)[0].fits
+    assert [layer.dropout for layer in again.recipe.layers] == [0.0, 0.0, 0.0]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy import stats
 from scipy.spatial import KDTree
 
-from whyfit.records.evidence import ColumnMeasures, DataMeasures
+from whyfit.records.evidence import ColumnMeasures, DataMeasures, FarTargets
 from whyfit.records.network import Array
 from whyfit.records.variance import variance, weighted_mean
 
@@ -34,7 +34,26 @@ def data_measures(
         tail=_tail(y),
         duplicates=_duplicates(x),
         noise_measured=enough and (weight is None or (x.shape[1] == 1 and _comparable(x, weight))),
+        far=_far(y),
     )
+
+
+FAR = 10.0
+"""Interquartile ranges from the median: 13 deviations of normal numbers, and farther than a target goes
+that is a function of inputs as people draw them."""
+
+FEW = 0.05
+
+
+def _far(y: Array) -> FarTargets | None:
+    """Targets far from the others, if they are few and make up more than half of the variance."""
+    low, middle, high = np.percentile(y, (25.0, 50.0, 75.0), axis=0)
+    far = np.any((np.abs(y - middle) > FAR * (high - low)) & (high > low), axis=1)
+    count = int(np.sum(far))
+    if not 0 < count <= FEW * len(y):
+        return None
+    share = 1.0 - variance(y[~far]) * float(np.mean(~far)) / variance(y)
+    return FarTargets(count, share) if share > 0.5 else None
 
 
 def sorted_share(x: Float[Array, "samples inputs"]) -> float:

@@ -26,7 +26,8 @@ from whyfit.patching.placing import (
 )
 from whyfit.records.finding import Change
 from whyfit.records.fit import Place
-from whyfit.syntax.edits import CannotPlace, Edit
+from whyfit.syntax.arguments import called
+from whyfit.syntax.edits import CannotPlace, Edit, calls_within
 
 DENSE_ARGUMENTS = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
 FIT_ARGUMENTS = ("x", "y", "batch_size", "epochs")
@@ -102,8 +103,13 @@ def _weight_penalty(request: Request, _change: Change) -> None:
                 request.edits.arguments.append(edit)
 
 
-def _dropout(_request: Request, _change: Change) -> None:
-    raise CannotPlace("take the Dropout layers out of the network")
+def _dropout(request: Request, _change: Change) -> None:
+    """`Dropout(0.5)` as `Dropout(0)`, wherever the script makes one."""
+    found = calls_within(request.source, lambda call: called(call) == "Dropout", 1, 10**9)
+    if not found:
+        raise CannotPlace("take the Dropout layers out of the network")
+    for _call, place in found:
+        request.edits.arguments.append(Edit(place, "rate", "0", ("rate",)))
 
 
 def _steps_of_loop(request: Request) -> Place | None:

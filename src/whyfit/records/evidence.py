@@ -87,6 +87,16 @@ FLOAT32_ROUNDING = 2.0**-23
 
 
 @dataclass(frozen=True)
+class FarTargets:
+    """Samples whose target lies far from all the others', and the share of the variance of y that they
+    make up.
+    """
+
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
 class DataMeasures:
     """Spread of the data as passed to `fit`; `noise_floor` is a share of the variance of y.
 
@@ -95,6 +105,7 @@ class DataMeasures:
     the data are sorted, about 0.5 if they are shuffled. `noise_measured` says whether the samples
     suffice to tell noise from curve. `tail` is the greatest distance of a target
     from its mean in standard deviations. `duplicates` is the share of samples whose x came before.
+    `far` are targets far from the others that make up most of the variance.
     """
 
     samples: int
@@ -106,6 +117,7 @@ class DataMeasures:
     tail: float = 0.0
     duplicates: float = 0.0
     noise_measured: bool = False
+    far: FarTargets | None = None
 
     @property
     def target_is_constant(self) -> bool:

@@ -29,6 +29,8 @@ def check(evidence: Evidence) -> Finding | None:
     left = evidence.fit.unexplained_variance
     if floor < WORTH_SAYING or not left <= FACTOR * floor:
         return None
+    if evidence.data.is_unrelated and evidence.data.far is not None:
+        return None  # a few wrong targets are no noise in the others
     noise = f"{floor:.3g}" if not evidence.data.is_unrelated else "all of it"
     return Finding(
         "noise-floor-reached",
