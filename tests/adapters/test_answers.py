@@ -53,6 +53,14 @@ def test_answers_with_dropout_on(tmp_path: Path, name: str):
         assert f"answers of line {last} were given with dropout on" in found.message
 
 
+def test_a_network_that_another_optimizer_goes_on_with(tmp_path: Path):
+    """What it answers in that training is no answer of the first."""
+    more = "opt = torch.optim.SGD(model.parameters(), lr=0.1)\n" + LOOP + "model(x)\n"
+    found = fits(tmp_path, PLAIN + more)
+    assert len(found) == 2
+    assert all(fit.answers == () for fit in found)
+
+
 def test_answers_off_the_network_are_measured(tmp_path: Path):
     (fit,) = fits(tmp_path, PLAIN + "model(x)\n")
     (given,) = fit.answers

@@ -83,6 +83,9 @@ def fit_of(session: Session, recorder: TorchRecorder, places: Any) -> tuple[Fit 
 
 
 def _answers(recorder: TorchRecorder) -> tuple[Answers, ...]:
+    """What the network gave the script after its training, if nothing else has trained it since."""
+    if recorder.reason is not None:
+        return ()
     found = []
     for x, outputs, line in recorder.answers_after_all:
         if x.dim() and len(x) and len(outputs) == len(x):
