@@ -100,3 +100,16 @@ def test_an_error_that_was_not_measured_is_not_called_infinite():
     said = io.StringIO()
     text.render(report_of(fit), Console(file=said, width=80, highlight=False))
     assert "its error could not be measured" in said.getvalue()
+
+
+def test_a_line_of_a_diff_that_is_cut_says_so_at_either_end():
+    before, after = "-" + "a" * 60 + "x" + "b" * 60, "+" + "a" * 60 + "y" + "b" * 60
+    cut = text._short_diff(f"{before}\n{after}\n", 50)
+    assert [len(line) for line in cut] == [50, 50]
+    assert [line[0] for line in cut] == ["-", "+"]
+    assert all(line[1] == "…" and line.endswith("…") for line in cut)
+    assert "x" in cut[0]
+    assert "y" in cut[1]
+    assert text._short_diff("-short\n", 50) == ["-short"]
+    (first,) = text._short_diff("-" + "a" * 80 + "\n", 50)
+    assert first == "-" + "a" * 48 + "…"

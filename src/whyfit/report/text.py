@@ -310,7 +310,9 @@ def _around_difference(line: str, partner: str, width: int) -> str:
     pairs = zip(line[1:], partner[1:], strict=False)
     common = sum(1 for _same in takewhile(lambda pair: pair[0] == pair[1], pairs))
     start = max(0, min(common - width // 3, len(line) - width + 2))
-    return line[0] + ("…" if start else "") + line[1 + start :][: width - 2]
+    part, room = line[1 + start :], width - (2 if start else 1)
+    end = part if len(part) <= room else part[: room - 1] + "…"
+    return line[0] + ("…" if start else "") + end
 
 
 def _asked(panel: FitPanel, console: Console) -> None:
