@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.adapters.scripts import fits
@@ -51,6 +52,17 @@ def test_answers_with_dropout_on(tmp_path: Path, name: str):
     if told:
         last = source.rstrip().count("\n") + 1
         assert f"answers of line {last} were given with dropout on" in found.message
+
+
+def test_a_network_that_diverged_has_no_answers_of_its_own(tmp_path: Path):
+    (fit,) = fits(
+        tmp_path, PLAIN.replace("Adam", "SGD").replace("lr=0.05", "lr=1e30") + "model(x)\n"
+    )
+    assert fit.answers
+    found = gather(fit)
+    assert not np.isfinite(fit.predictions).all()
+    assert found.regularisation.scatter is None
+    assert dropout_left_on.check(found) is None
 
 
 def test_a_network_that_another_optimizer_goes_on_with(tmp_path: Path):

@@ -28,6 +28,10 @@ CALLS = {
     "part": (network(given="model.out.parameters()"), "Adam(model.parameters(), lr=0.01)"),
     "by number": (network(given="model.hidden[1].parameters()"), "Adam(model.parameters(), lr"),
     "flag": (network(after=OFF.format("hidden")), "p.requires_grad = True"),
+    "list beside data": (
+        network(hidden=LAYERS) + "w = torch.tensor(1.0, requires_grad=False)\n",
+        f"self.hidden = {KNOWN}",
+    ),
     "method": (network(after="model.out.requires_grad_(False)"), "model.out.requires_grad_(True)"),
 }
 KERAS_MODELS = {

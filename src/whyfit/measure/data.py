@@ -43,6 +43,7 @@ FAR = 10.0
 that is a function of inputs as people draw them."""
 
 FEW = 0.05
+"""Share of the samples up to which they are exceptions; more of them are a second kind of target."""
 
 
 def _far(y: Array) -> FarTargets | None:

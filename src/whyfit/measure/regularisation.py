@@ -40,15 +40,14 @@ def _scatter(fit: Fit, recipe: Recipe) -> Scatter | None:
     network, variance = fit.end, float(np.var(fit.y, axis=0).sum())
     if network is None or not _dropout(recipe) or not variance > 0.0:
         return None
-    found = [
-        Scatter(
-            float(np.sum((each.outputs - network(each.x)) ** 2) / len(each.x) / variance),
-            len(each.x),
-            each.line,
-        )
-        for each in fit.answers
-        if (each.x.shape[1], each.outputs.shape[1]) == (fit.x.shape[1], fit.y.shape[1])
-    ]
+    found = []
+    for each in fit.answers:
+        if (each.x.shape[1], each.outputs.shape[1]) != (fit.x.shape[1], fit.y.shape[1]):
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = float(np.sum((each.outputs - network(each.x)) ** 2))
+        if np.isfinite(squares):  # a network that diverged has no answers of its own
+            found.append(Scatter(squares / len(each.x) / variance, len(each.x), each.line))
     return max(found, key=lambda each: each.share, default=None)
 
 

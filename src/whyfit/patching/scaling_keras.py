@@ -10,11 +10,12 @@ from whyfit.patching.scaling import Code, Use
 from whyfit.records import fit as fits
 from whyfit.records.finding import Change
 from whyfit.syntax import names
+from whyfit.syntax.arguments import called
 from whyfit.syntax.edits import CannotPlace, Rewrite, argument_of, calls_within
 
 FIT_ARGUMENTS = ("x", "y")
 CHECKPOINT = "ModelCheckpoint"
-"""Where a script has it, weights that are loaded after the fit are of the scaled training."""
+"""Where a script makes one, weights that are loaded after the fit are of the scaled training."""
 
 ASKED = ("", "predict", "predict_on_batch", "evaluate")
 """How a trained model is asked; the inputs are the first argument of each."""
@@ -38,11 +39,13 @@ def by_hand(data: str) -> Placing:
         uses = scaling.uses_of(request.source, model)
         function = scaling.function_of(request.source, fitted.place)
 
+        saved = calls_within(request.source, lambda call: called(call) == CHECKPOINT, 1, 10**9)
+
         def followed(use: Use) -> bool:
             if use.how == "fit":
                 return use.place.line == fitted.place.line
             kept = use.how == "load_weights" and use.place.line > fitted.place.line
-            return use.how in ASKED or (kept and CHECKPOINT in request.source)
+            return use.how in ASKED or (kept and bool(saved))
 
         scaling.refuse_what_cannot_be_followed(uses, followed, function, fitted.place.line)
         _add(request, code, data, fitted.place, uses)

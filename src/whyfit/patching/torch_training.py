@@ -163,7 +163,7 @@ def schedule(request: Request, change: Change) -> None:
 
 
 FALLING = ("StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR")
-"""Schedulers that begin with the optimizer's own rate, which is the largest."""
+"""Schedulers that begin with the optimizer's own rate."""
 
 
 def _begins_otherwise(request: Request, optimizer: fits.Place, rate: float) -> bool:
@@ -176,7 +176,9 @@ def _begins_otherwise(request: Request, optimizer: fits.Place, rate: float) -> b
     falls = any(
         called(call) in FALLING for call, at in made if replace(at, file=place.file) == place
     )
-    return given_rate != rate and not (given_rate is None and falls)
+    recipe = request.fit.recipe
+    begins = falls and recipe is not None and rate == recipe.optimizer.learning_rate
+    return given_rate != rate and not (given_rate is None and begins)
 
 
 def _given_rate(source: str, optimizer: fits.Place) -> float | None:

@@ -28,7 +28,7 @@ BESIDE = 0.5
 def check(evidence: Evidence) -> Finding | None:
     """Report answers that lie off the network's own by what can be seen."""
     scatter, left = evidence.regularisation.scatter, evidence.fit.unexplained_variance
-    if scatter is None or scatter.share < max(SEEN, BESIDE * left):
+    if scatter is None or not scatter.share >= max(SEEN, BESIDE * left):  # NaN says nothing
         return None
     return Finding(
         "dropout-left-on",

@@ -15,9 +15,13 @@ from __future__ import annotations
 from whyfit.records.evidence import Evidence
 from whyfit.records.finding import Change, Finding, Measure
 
+# For one layer, and for several.
 WHY = {
-    "keras": "their `trainable` is False",
-    "torch": "they were not given to the optimizer, or ask for no gradient",
+    "keras": ("its `trainable` is False", "their `trainable` is False"),
+    "torch": (
+        "it was not given to the optimizer, or asks for no gradient",
+        "they were not given to the optimizer, or ask for no gradient",
+    ),
 }
 
 
@@ -31,9 +35,7 @@ def check(evidence: Evidence) -> Finding | None:
         return None
     named = " and ".join(filter(None, [", ".join(map(str, kept[:-1])), str(kept[-1])]))
     one = len(kept) == 1
-    why = WHY.get(evidence.fit.framework, "they are frozen")
-    why = why.replace("they were", "it was").replace("ask ", "asks ") if one else why
-    why = why.replace("their", "its") if one else why
+    why = WHY.get(evidence.fit.framework, ("it is frozen", "they are frozen"))[0 if one else 1]
     return Finding(
         "weights-not-trained",
         f"layer{'' if one else 's'} {named} of {len(recipe.layers)} "

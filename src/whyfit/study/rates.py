@@ -24,10 +24,9 @@ def _standing(laboratory: Laboratory, judged: Judged, elsewhere: Comparison) -> 
     searched, fresh = (
         laboratory.outcomes(elsewhere.with_, phase) for phase in ("selection", "confirmation")
     )
-    works = (fresh if fresh.replicates else searched).rate >= bar(laboratory)
-    if works and not fresh.replicates:
+    if not fresh.replicates and searched.rate >= bar(laboratory):
         return "but the budget did not reach to judge that on fresh seeds"
-    if works and judged.sets:
+    if judged.sets and fresh.replicates and fresh.rate >= laboratory.plan.target_rate:
         return "and that set works too, but those that were judged first do without this change"
     if not judged.sets:
         return "but that is no set that works, and none was found to test it in"

@@ -45,16 +45,9 @@ def lists_of(source: str, made: list[Place]) -> list[Place]:
     for each in found.given:
         appended = [place for target, place in found.appended if target == each.target]
         holders = [each.place, *appended]
-        if each.is_list and any(_within(place, holder) for place in made for holder in holders):
+        if each.is_list and any(holder.covers(place) for place in made for holder in holders):
             lists.append(each.place)
     return lists
-
-
-def _within(inner: Place, outer: Place) -> bool:
-    return (outer.line, outer.column) <= (inner.line, inner.column) and (
-        inner.end_line,
-        inner.end_column,
-    ) <= (outer.end_line, outer.end_column)
 
 
 def _found(source: str) -> _Finder:
@@ -101,5 +94,7 @@ class _Finder(cst.CSTVisitor):
                 pass
 
     def visit_Arg(self, node: cst.Arg) -> None:
-        if node.keyword is not None and node.keyword.value in FLAGS and self._is_false(node.value):
+        # Not requires_grad, which is an argument of tensors of data.
+        named = node.keyword is not None and node.keyword.value == "trainable"
+        if named and self._is_false(node.value):
             self.flags.append(self._place(node.value))

@@ -40,7 +40,8 @@ def with_weights_put_back(recorder: KerasRecorder, fit: Fit) -> Fit:
     end = fit.recipe.network(weights)
     found = replace(fit, end=end, predictions=end(fit.x))
     monitor = _monitor(recorder, fit, weights)
-    if monitor is None or fit.recipe.early_stopping is not None:
+    joined = fit.epochs_done != recorder.epochs_done  # by a fit that went on with an earlier one
+    if monitor is None or joined or fit.recipe.early_stopping is not None:
         return replace(found, unsupported=fit.unsupported or UNKNOWN)
     stopping = EarlyStopping(
         patience=fit.recipe.epochs, restore_best=True, monitor=MONITORS[monitor]

@@ -28,7 +28,7 @@ class ModelWatch:
         first, model, passed = recorder.first, recorder.model, self._passed
         if first is None or model is None or model in self._models:
             return
-        drops = first.is_whole_model and any(each.dropout for each in first.layers)
+        drops = any(each.dropout for each in first.layers) and first.is_whole_model
         if not drops and not first.frozen:
             return
 
