@@ -82,6 +82,16 @@ def test_a_scaler_that_is_fitted_again(tmp_path: Path, framework: str, scaler: s
     assert "20 inputs asked for" in new_inputs_scaled_apart.check(gather(fit)).message
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_sparse_inputs_are_asked_without_a_word(tmp_path: Path):
+    sparse = "from scipy.sparse import csr_matrix\nmodel.predict(csr_matrix(b))\n"
+    (fit,) = fits(
+        tmp_path,
+        (HEAD + BEFORE).format(scaler="StandardScaler()", asked="a") + TRAIN["sklearn"] + sparse,
+    )
+    assert fit.asked is None
+
+
 @pytest.mark.parametrize("framework", ["keras", "torch"])
 def test_another_scaler(tmp_path: Path, framework: str):
     (fit,) = fits(tmp_path, script(framework, "StandardScaler()", OTHER))

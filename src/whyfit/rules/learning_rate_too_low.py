@@ -102,10 +102,9 @@ def _faded(evidence: Evidence, recipe: Recipe) -> Finding | None:
     """Suspect a schedule that leaves too few steps that count, and those early: not one that rises."""
     fit, schedule = evidence.fit, recipe.schedule
     rates = recipe.learning_rates(len(fit.x), fit.epochs_done or recipe.epochs)
-    if rates is None and fit.history.get(
-        RATES
-    ):  # they follow the loss, and are known from the run alone
-        rates = np.array(fit.history[RATES])
+    followed = fit.history.get(RATES)  # where they follow the loss, the run alone tells
+    if rates is None and followed:
+        rates = np.array(followed)
     if rates is None or schedule is None or not np.max(rates) > 0.0:
         return None
     share = float(np.mean(rates) / np.max(rates))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from whyfit.adapters._adapter import Session, Substitute
 from whyfit.adapters.batches import Batches
@@ -112,11 +113,14 @@ class RegressorWatch:
         guarded(self._session, "reading the end weights", training.end)
         if not training.incremental:
             self._training.pop(id(training.model), None)
+            fits = len(self._session.fits)
             guarded(self._session, "recording the fit", training.hand_over)
+            told = len(self._session.fits) > fits
             if self._latest is training.model and training.model.warm_start:
                 guarded(self._session, "recording the fit", self._join_warm_start)
             self._latest = training.model
-            self._number[training.model] = len(self._session.fits) - 1
+            if told:
+                self._number[training.model] = len(self._session.fits) - 1
 
     def _join_warm_start(self) -> None:
         """Calls of `fit` that go on with the weights are told as one training, not as many."""
@@ -135,8 +139,11 @@ class RegressorWatch:
 
         def note() -> None:
             number = self._number.get(model)
-            x = np.asarray(args[0] if args else kwargs["X"], dtype=np.float64)
-            if number is not None and not self._running and x.ndim == 2 and len(x):
+            given = args[0] if args else kwargs["X"]
+            if number is None or self._running or issparse(given):
+                return
+            x = np.asarray(given, dtype=np.float64)
+            if x.ndim == 2 and len(x):
                 self._session.asked.append((number, x))
 
         result = wrapped(*args, **kwargs)
